@@ -152,7 +152,7 @@ job = Table(
     _one_of("tier", Tier),
     CheckConstraint("(state = 'running') = (lease_token IS NOT NULL)", name="lease"),
     CheckConstraint("(state IN ('done', 'parked', 'failed')) = (ended_at IS NOT NULL)", name="ended"),
-    Index("job_chunk_queued_idx", "chunk_id", "id", postgresql_where=text("state = 'queued'")),
+    Index("job_chunk_open_idx", "chunk_id", "id", postgresql_where=text("ended_at IS NULL")),
     Index("job_lease_idx", "lease_until", postgresql_where=text("state = 'running'")),
     Index("job_open_idx", "batch_id", postgresql_where=text("ended_at IS NULL")),
 )

@@ -240,7 +240,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("batch_id", "line", name=op.f("job_batch_id_line_key")),
     )
     op.create_index(
-        "job_chunk_queued_idx", "job", ["chunk_id", "id"], unique=False, postgresql_where=sa.text("state = 'queued'")
+        "job_chunk_open_idx", "job", ["chunk_id", "id"], unique=False, postgresql_where=sa.text("ended_at IS NULL")
     )
     op.create_index(
         "job_lease_idx", "job", ["lease_until"], unique=False, postgresql_where=sa.text("state = 'running'")
@@ -317,7 +317,7 @@ def downgrade() -> None:
     op.drop_table("attempt")
     op.drop_index("job_open_idx", table_name="job", postgresql_where=sa.text("ended_at IS NULL"))
     op.drop_index("job_lease_idx", table_name="job", postgresql_where=sa.text("state = 'running'"))
-    op.drop_index("job_chunk_queued_idx", table_name="job", postgresql_where=sa.text("state = 'queued'"))
+    op.drop_index("job_chunk_open_idx", table_name="job", postgresql_where=sa.text("ended_at IS NULL"))
     op.drop_table("job")
     op.drop_table("line_problem")
     op.drop_table("hold")
