@@ -1,0 +1,82 @@
+"""Logs: structlog events as JSON or for a console, with batch, job, attempt and trace ids, and nothing of a prompt."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Mapping, MutableMapping
+from typing import Any
+
+import structlog
+
+from workers.settings import LogFormat
+
+#: What may hold a prompt, an answer or a secret. Its value never reaches a log, whoever logs it.
+_NEVER = frozenset(
+    {
+        "answer", "api_key", "authorization", "body", "broker_url", "completion", "content", "database_url", "facts",
+        "headers", "key", "message", "messages", "metadata", "password", "prompt", "request", "response", "secret",
+        "system", "text", "token",
+    }
+)  # fmt: skip
+_HIDDEN = "[redacted]"
+#: Strings of an event are short words; a longer one is cut, so that no text slips in under another name.
+_LONGEST = 300
+
+
+def configure_logs(log_format: LogFormat, level: str, role: str) -> None:
+    """Set up logging for a process whose ``role`` (worker, sweeper, submit ...) is in every line. Logs go to stderr."""
+    console = log_format is LogFormat.CONSOLE or (log_format is LogFormat.AUTO and sys.stderr.isatty())
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    renderer = structlog.dev.ConsoleRenderer() if console else structlog.processors.JSONRenderer()
+    formatter = structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=[*shared, _foreign],
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, redact, renderer],
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(formatter)
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+    for noisy in ("kombu", "amqp", "celery", "asyncio", "alembic"):
+        logging.getLogger(noisy).setLevel(max(logging.WARNING, logging.getLevelName(level)))
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    structlog.contextvars.bind_contextvars(role=role)
+
+
+def redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Hide values by the name of their field, at any depth, and cut long strings; tracebacks become their type."""
+    trouble = event.pop("exc_info", None)
+    if trouble:
+        error = trouble[1] if isinstance(trouble, tuple) else sys.exc_info()[1]
+        event["error"] = type(error).__name__ if error is not None else "unknown"
+    return {name: _clean(name, value) for name, value in event.items()}
+
+
+def _clean(name: str, value: Any) -> Any:
+    if name in _NEVER:
+        return _HIDDEN
+    if isinstance(value, str):
+        return value if len(value) <= _LONGEST else value[:_LONGEST] + "..."
+    if isinstance(value, Mapping):
+        return {key: _clean(str(key), inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_clean("", inner) for inner in value]
+    return value
+
+
+def _foreign(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """A library's own message may quote task arguments: keep its first line's start, drop its arguments."""
+    record = event.get("_record")
+    if isinstance(record, logging.LogRecord):
+        event["event"] = str(record.msg).splitlines()[0][:120] if record.msg else ""
+    return event

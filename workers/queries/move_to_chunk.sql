@@ -1,0 +1,1 @@
+UPDATE job SET chunk_id = :chunk WHERE id = ANY(:jobs)

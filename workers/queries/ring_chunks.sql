@@ -1,0 +1,19 @@
+-- Chunks to announce: work is due in them, few enough a lane, and nobody heard of them lately (or a retry came due).
+WITH due AS (
+    SELECT chunk.id, row_number() OVER (PARTITION BY chunk.lane ORDER BY chunk.id) AS place
+    FROM chunk
+    WHERE chunk.ended_at IS NULL AND EXISTS (
+        SELECT FROM job WHERE job.chunk_id = chunk.id AND job.ended_at IS NULL
+            AND job.state = 'queued' AND job.next_attempt_at <= now()
+    )
+)
+UPDATE chunk SET rung_at = now() FROM due
+WHERE chunk.id = due.id AND due.place <= :window AND (
+    chunk.rung_at IS NULL
+    OR chunk.rung_at < now() - make_interval(secs => :again_s)
+    OR EXISTS (
+        SELECT FROM job WHERE job.chunk_id = chunk.id AND job.ended_at IS NULL AND job.state = 'queued'
+            AND job.next_attempt_at <= now() AND job.next_attempt_at > chunk.rung_at
+    )
+)
+RETURNING chunk.id, chunk.lane

@@ -1,0 +1,5 @@
+-- What the whole batch turned out to hold, at the end of its intake and in the same transaction.
+UPDATE batch SET content_digest = :digest, jobs = :jobs, bad_lines = :bad_lines,
+    state = CASE WHEN :jobs = 0 THEN 'finished' ELSE state END,
+    finished_at = CASE WHEN :jobs = 0 THEN now() END
+WHERE id = :id
