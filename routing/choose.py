@@ -6,11 +6,12 @@ One code path serves live routing, the dry run and the explanation of what was d
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from math import ceil
 
 from routing.catalogue import Endpoint, Model
 from routing.decision import Candidate, Decision, Parked, PlanInputs, Question, RuledOut, StageChoice
 from routing.policy import ModelSource, Profile, Rule, Stage
-from routing.price import Sizes, Tariff, failure_chance, output_cap, sizes
+from routing.price import Sizes, Tariff, failure_chance, sizes
 from routing.qualify import Demand, qualifying, too_long
 from schemas.money import usd_short
 from schemas.vocabulary import Tier
@@ -50,14 +51,13 @@ class Chooser:
 
     def ruled_out(self, question: Question) -> tuple[tuple[int, RuledOut], ...]:
         """What ruled out every endpoint that is not a candidate, with the number of the stage."""
-        route = self._route(question)
+        route, size = self._route(question), sizes(question, self._inputs)
         found: list[tuple[int, RuledOut]] = []
         for stage in route.stages:
             demand = self._demand(stage, route, question)
             passed, out = self._qualifying(demand)
-            need = self._longest(question, sizes(question, self._inputs))
-            long = [r for r in (too_long(e, need, self._inputs) for e in passed) if r is not None]
-            found += [(stage.stage, r) for r in (*out, *long)]
+            long = [self._too_long(endpoint, size) for endpoint in passed]
+            found += [(stage.stage, r) for r in (*out, *long) if r is not None]
         return tuple(found)
 
     def _route(self, question: Question) -> _Route:
@@ -89,10 +89,9 @@ class Chooser:
             if not stages:
                 parked = _below_floor(f"the model {model.id}, which stands in tier {model.tier}", question, floor)
         if parked is None and profile.ceiling is not None and tier.rank > profile.ceiling.rank:
-            parked = Parked(
-                "above_ceiling",
-                f"{assessed.stakes} stakes demand tier {tier}; the profile {profile.name} pays for {profile.ceiling} at most",
-            )
+            by = f"{assessed.stakes} stakes (rule {rule.id}) take" if asked == AUTO else f"it asks for {asked} in"
+            pays = f"the profile {profile.name} pays for {profile.ceiling} at most"
+            parked = Parked("above_ceiling", f"{by} tier {tier}; {pays}")
         if parked is None and question.facts.deadline is not None and question.facts.deadline <= self._inputs.at:
             parked = Parked("deadline_passed", "its deadline had passed when it was planned")
         return _Route(rule, profile, floor, tier, stages, only_model, parked)
@@ -115,21 +114,24 @@ class Chooser:
             candidates = self._candidates(stage, route, question, size, later if stage.checked else 0)
             chosen.append(StageChoice(stage.at_least, stage.checked, candidates))
             later = candidates[0].expected_pico if candidates else 0
-        return tuple(reversed(chosen))
+        chosen.reverse()
+        # What nobody may answer first goes straight to the stronger model; a job held to one model waits for that one.
+        while len(chosen) > 1 and not chosen[0].candidates and route.only_model is None:
+            del chosen[0]
+        return tuple(chosen)
 
     def _candidates(
         self, stage: Stage, route: _Route, question: Question, size: Sizes, escalation_pico: int
     ) -> tuple[Candidate, ...]:
         """The endpoints that qualify for a stage, by expected cost (with the chance to escalate), worst cost and id."""
-        longest = self._longest(question, size)
         found: list[Candidate] = []
         for endpoint in self._qualifying(self._demand(stage, route, question))[0]:
-            if longest > self._inputs.catalogue.context_of(endpoint):
+            if self._too_long(endpoint, size) is not None:
                 continue
             card, tariff = self._tariff(endpoint)
             expected = tariff.expected(size)
             if escalation_pico:
-                expected += int(failure_chance(question, endpoint.model, self._inputs) * escalation_pico)
+                expected += ceil(failure_chance(question, endpoint.model, self._inputs) * escalation_pico)
             found.append(Candidate(endpoint.id, endpoint.model, card, expected, tariff.worst(size)))
         return tuple(sorted(found, key=lambda c: (c.expected_pico, c.worst_pico, c.endpoint)))
 
@@ -160,9 +162,7 @@ class Chooser:
         says = f"{parked.says}; {first.endpoint} would cost about {usd_short(first.expected_pico)} USD"
         return replace(parked, says=says, endpoint=first.endpoint, price_pico=first.expected_pico)
 
-    def _decision(
-        self, route: _Route, stages: tuple[StageChoice, ...], parked: Parked | None, size: Sizes
-    ) -> Decision:
+    def _decision(self, route: _Route, stages: tuple[StageChoice, ...], parked: Parked | None, size: Sizes) -> Decision:
         goes = bool(stages) and parked is None
         return Decision(
             rule=route.rule.id,
@@ -193,8 +193,8 @@ class Chooser:
             self._tariffs[endpoint.id] = card.id, Tariff(card.rates(self._inputs.at))
         return self._tariffs[endpoint.id]
 
-    def _longest(self, question: Question, size: Sizes) -> int:
-        return size.worst_prompt + output_cap(question, self._inputs)
+    def _too_long(self, endpoint: Endpoint, size: Sizes) -> RuledOut | None:
+        return too_long(endpoint, size.worst_prompt, size.worst_output, self._inputs)
 
 
 def _worst(stages: tuple[StageChoice, ...]) -> int:

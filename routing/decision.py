@@ -129,7 +129,12 @@ class Decision:
                 for s in self.stages
             ],
             "parked": parked
-            and {"code": parked.code, "says": parked.says, "endpoint": parked.endpoint, "price_pico": parked.price_pico},
+            and {
+                "code": parked.code,
+                "says": parked.says,
+                "endpoint": parked.endpoint,
+                "price_pico": parked.price_pico,
+            },
             "output_tokens": self.output_tokens,
             "expected_pico": self.expected_pico,
             "worst_pico": self.worst_pico,

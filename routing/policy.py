@@ -1,11 +1,11 @@
-"""The policy as frozen values: rules, floors, profiles, stages, data classes. Read from TOML, checked, never guessed."""
+"""The policy as frozen values: rules, floors, profiles, stages, data classes. Read from TOML, checked, not guessed."""
 
 from __future__ import annotations
 
 import hashlib
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from enum import StrEnum
 from fnmatch import fnmatchcase
@@ -13,10 +13,16 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
+from routing.policy_check import UnsoundPolicyError, unsound
 from schemas.vocabulary import DataClass, Domain, Stakes, Tier
+
+#: The longest policy that is read, in characters.
+MAX_TEXT = 1024 * 1024
 
 Country = Annotated[str, StringConstraints(pattern=r"^([A-Z]{2}|local)$")]
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
+
+_AT_LINE = re.compile(r"\(at line (\d+), column \d+\)")
 
 
 class PolicyError(Exception):
@@ -128,9 +134,8 @@ class Policy(_Row):
 
     @model_validator(mode="after")
     def _sound(self) -> Policy:
-        problems = list(_unsound(self))
-        if problems:
-            raise ValueError("; ".join(problems))
+        if findings := unsound(self):
+            raise UnsoundPolicyError(findings)
         return self
 
     def profile_of(self, tenant: str) -> Profile:
@@ -153,85 +158,68 @@ class Policy(_Row):
         return next((p for p in self.may_lower if p.tenant == tenant and p.producer == producer), None)
 
 
-def _unsound(policy: Policy) -> list[str]:
-    """What no single row shows: completeness, references, and the floor of high stakes."""
-    found: list[str] = []
-    for stakes in Stakes:
-        if stakes not in policy.floors:
-            found.append(f"floors: add a floor for {stakes} stakes")
-    if policy.floors.get(Stakes.HIGH, Tier.FRONTIER) is not Tier.FRONTIER:
-        found.append("floors: the floor of high stakes is frontier and cannot be lowered")
-    if policy.floors.get(Stakes.MEDIUM, Tier.HYBRID) is Tier.OPEN:
-        found.append("floors: medium stakes go below hybrid only for a profile with its own medium_floor")
-    names = [profile.name for profile in policy.profiles]
-    found += [f"profiles: the name {name} is used twice" for name in sorted({n for n in names if names.count(n) > 1})]
-    if "*" not in policy.profiles[-1].tenants:
-        found.append('profiles: the last row must fit every tenant: tenants = ["*"]')
-    ids = [rule.id for rule in policy.rules]
-    found += [f"rules: the id {rule} is used twice" for rule in sorted({i for i in ids if ids.count(i) > 1})]
-    for rule in policy.rules:
-        unknown = sorted(rule.profiles - set(names))
-        if unknown:
-            found.append(f"rules: {rule.id} names a profile that does not exist: {', '.join(unknown)}")
-    for stakes in Stakes:
-        for name in names:
-            if not any(
-                not r.domains and not r.min_complexity and (not r.stakes or stakes in r.stakes)
-                and (not r.profiles or name in r.profiles)
-                for r in policy.rules
-            ):  # fmt: skip
-                found.append(f"rules: no row fits every job of {stakes} stakes of profile {name}; add one without domains")
-    for tier in Tier:
-        stages = policy.stages_of(tier)
-        if [s.stage for s in stages] != list(range(1, len(stages) + 1)) or not stages:
-            found.append(f"stages: {tier} needs one row for stage 1, and at most one for stage 2")
-            continue
-        if any(s.checked != (s is not stages[-1]) for s in stages):
-            found.append(f"stages: of {tier}, stage 1 is checked when a stage 2 follows it, and the last stage is not")
-        if stages[-1].at_least.rank < tier.rank:
-            found.append(f"stages: the last stage of {tier} must call models of at least the tier {tier}")
-    listed = [row.data_class for row in policy.data]
-    for data_class in DataClass:
-        if listed.count(data_class) != 1:
-            found.append(f"data: needs exactly one row for the class {data_class}")
-    return found
-
-
 def parse_policy(text: str, origin: str) -> Policy:
     """Read a policy from TOML. Raises ``PolicyError``; ``origin`` is the file's name in its messages."""
-    try:
-        raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise PolicyError((f"{origin}: not valid TOML: {error}",)) from None
+    raw = _read(text, origin)
     if "version" in raw:
-        raise PolicyError((f"{origin}: version: is computed from the text; remove it",))
-    raw["version"] = hashlib.sha256(text.encode()).hexdigest()[:12]
+        line = _line(text, ("version",))
+        raise PolicyError((f"{origin}{line}: version: is computed from the text; remove it",))
+    raw["version"] = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
     try:
         return Policy.model_validate(raw)
     except ValidationError as error:
-        raise PolicyError(tuple(_told(origin, text, raw, dict(e)) for e in error.errors())) from None
+        raise PolicyError(
+            tuple(f"{origin}{_line(text, at)}: {_field(at)}: {says}" for at, says in _wrong(error))
+        ) from None
 
 
-def _told(origin: str, text: str, raw: Mapping[str, Any], error: Mapping[str, Any]) -> str:
-    loc = error["loc"]
-    field = ".".join(str(part + 1) if isinstance(part, int) else str(part) for part in loc)
-    says = error["msg"].removeprefix("Value error, ")
-    return f"{origin}{_line(text, loc, raw)}: {field + ': ' if field else ''}{says}"
+def _read(text: str, origin: str) -> dict[str, Any]:
+    if len(text) > MAX_TEXT:
+        raise PolicyError((f"{origin}: is longer than {MAX_TEXT} characters",))
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise PolicyError((f"{origin}: is nested too deeply; write flat rows",)) from None
+    except ValueError as error:  # TOMLDecodeError, and what an impossible date raises
+        at = _AT_LINE.search(str(error))
+        line = f":{at[1]}" if at else f":{text.count(chr(10)) + 1}" if "at end of document" in str(error) else ""
+        says = _AT_LINE.sub("", str(error)).strip()
+        raise PolicyError((f"{origin}{line}: not valid TOML: {says}",)) from None
 
 
-def _line(text: str, loc: tuple[Any, ...], raw: Mapping[str, Any]) -> str:
-    """`:LINE` of the row an error is about: rows of a table stand one a line after the line that opens it."""
-    if not loc:
-        return ""
-    lines = text.splitlines()
-    opening = re.compile(rf"^\s*(\[{re.escape(str(loc[0]))}\]|{re.escape(str(loc[0]))}\s*=)")
-    start = next((n for n, line in enumerate(lines) if opening.match(line)), None)
+def _wrong(error: ValidationError) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """The path of each field that is wrong, and what is wrong with it; never its value."""
+    for wrong in error.errors(include_url=False, include_input=False):
+        cause = wrong.get("ctx", {}).get("error")
+        if isinstance(cause, UnsoundPolicyError):
+            yield from ((finding.at, finding.says) for finding in cause.findings)
+        elif wrong["type"] == "missing":
+            yield wrong["loc"], "is missing; add it"
+        elif wrong["type"] == "extra_forbidden":
+            yield wrong["loc"], "is not a field of the policy; remove it or correct its name"
+        else:
+            yield wrong["loc"], wrong["msg"].removeprefix("Value error, ")
+
+
+def _field(at: tuple[str | int, ...]) -> str:
+    return ".".join(str(part + 1) if isinstance(part, int) else part for part in at)
+
+
+def _line(text: str, at: tuple[str | int, ...]) -> str:
+    """`:LINE` of the row a path leads to, where rows stand one a line or begin with `[[name]]`; else of its table."""
+    name, lines = re.escape(str(at[0])), text.splitlines()
+    if len(at) > 1 and isinstance(at[1], int):
+        headers = [n for n, line in enumerate(lines) if re.match(rf"\s*\[\[\s*{name}\s*\]\]", line)]
+        if at[1] < len(headers):
+            return f":{headers[at[1]] + 1}"
+    start = next((n for n, line in enumerate(lines) if re.match(rf"\s*(\[+\s*{name}\s*\]|{name}\s*=)", line)), None)
     if start is None:
         return ""
-    if len(loc) > 1 and isinstance(loc[1], int):
-        rows = [n for n in range(start, len(lines)) if re.match(r"^\s*(\w+\s*=\s*\[\s*)?\{", lines[n])]
-        return f":{rows[loc[1]] + 1}" if loc[1] < len(rows) else f":{start + 1}"
-    if len(loc) > 1:
-        inner = re.compile(rf"^\s*{re.escape(str(loc[1]))}\s*=")
-        return f":{next((n for n in range(start, len(lines)) if inner.match(lines[n])), start) + 1}"
+    if len(at) > 1:
+        if isinstance(at[1], int):
+            rows = [n for n in range(start, len(lines)) if re.match(r"\s*(\w+\s*=\s*\[\s*)?\{", lines[n])][at[1] :]
+        else:
+            inner = re.compile(rf"\s*{re.escape(at[1])}\s*=")
+            rows = [n for n in range(start, len(lines)) if inner.match(lines[n])]
+        return f":{(rows[0] if rows else start) + 1}"
     return f":{start + 1}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,8 @@ class Prompt:
     ``system`` joins system and developer messages; ``turns`` are (role, text) of the rest in order; ``last_user`` is
     the text of the last user message, the likeliest place of the ask. ``max_output`` is the producer's cap in tokens.
     ``json_schema`` is the schema asked for, if any; ``json_object`` tells that some JSON object was asked for.
+    ``attached`` is what models read besides the texts, as JSON one a line: tools, tool calls and that schema;
+    ``images`` counts pictures.
     """
 
     system: str
@@ -25,6 +28,8 @@ class Prompt:
     max_output: int | None
     json_schema: Mapping[str, Any] | None
     json_object: bool
+    attached: str = ""
+    images: int = 0
 
     @property
     def text(self) -> str:
@@ -39,39 +44,52 @@ def read_prompt(body: Mapping[str, Any]) -> Prompt:
     turns: list[tuple[str, str]] = []
     last_user = ""
     needs: set[Feature] = set()
+    attached, images = [body.get("tools")], 0
     for message in body["messages"]:
-        role, text, sees = message["role"], *_content(message.get("content"))
-        if sees:
-            needs.add(Feature.VISION)
+        role, text, seen = message["role"], *_content(message.get("content"))
+        images += seen
+        attached.append(message.get("tool_calls"))
         if role in ("system", "developer"):
             system.append(text)
         else:
             turns.append((role, text))
             if role == "user":
                 last_user = text
+    if images:
+        needs.add(Feature.VISION)
     if body.get("tools"):
         needs.add(Feature.TOOLS)
     schema, json_object = _json_asked(body.get("response_format"))
     if schema is not None:
         needs.add(Feature.JSON_SCHEMA)
     cap = body.get("max_completion_tokens") or body.get("max_tokens")
-    return Prompt("\n".join(system), tuple(turns), last_user, frozenset(needs), cap, schema, json_object)
+    return Prompt(
+        system="\n".join(system),
+        turns=tuple(turns),
+        last_user=last_user,
+        needs=frozenset(needs),
+        max_output=cap,
+        json_schema=schema,
+        json_object=json_object,
+        attached="\n".join(json.dumps(part, ensure_ascii=False) for part in (*attached, schema) if part),
+        images=images,
+    )
 
 
-def _content(content: Any) -> tuple[str, bool]:
-    """The text of a message's content and whether it holds an image."""
+def _content(content: Any) -> tuple[str, int]:
+    """The text of a message's content and the number of images in it."""
     if content is None:
-        return "", False
+        return "", 0
     if isinstance(content, str):
-        return content, False
-    texts, sees = [], False
+        return content, 0
+    texts, images = [], 0
     for part in content:
         kind = part.get("type")
         if kind == "text" and isinstance(part.get("text"), str):
             texts.append(part["text"])
         elif kind in ("image_url", "input_image", "image"):
-            sees = True
-    return "\n".join(texts), sees
+            images += 1
+    return "\n".join(texts), images
 
 
 def _json_asked(response_format: Any) -> tuple[Mapping[str, Any] | None, bool]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from routing.catalogue import Endpoint, Model
+from routing.countries import UNKNOWN_PLACE
 from routing.decision import PlanInputs, RuledOut
 from routing.policy import ModelSource
 from schemas.vocabulary import DataClass, Feature, Tier, Weights
 
-_UNKNOWN_PLACE = "ZZ"
 _CHINA = "CN"
+_EU = "EU"
+_EU_MEMBERS = frozenset("AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IT LT LU LV MT NL PL PT RO SE SI SK".split())  # noqa: SIM905
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +39,16 @@ def qualifying(demand: Demand, inputs: PlanInputs) -> tuple[tuple[Endpoint, ...]
     return tuple(passed), tuple(ruled_out)
 
 
-def too_long(endpoint: Endpoint, tokens: int, inputs: PlanInputs) -> RuledOut | None:
-    """Whether prompt and answer, ``tokens`` at the most, exceed what the endpoint takes."""
-    context = inputs.catalogue.context_of(endpoint)
-    if tokens <= context:
-        return None
-    return RuledOut(endpoint.id, "context_length", f"takes {context:,} tokens; prompt and answer may need {tokens:,}")
+def too_long(endpoint: Endpoint, prompt: int, answer: int, inputs: PlanInputs) -> RuledOut | None:
+    """Whether an answer, or prompt and answer together, both in tokens at the most, exceed what the endpoint takes."""
+    most = inputs.catalogue.max_output_of(endpoint)
+    if answer > most:
+        return RuledOut(endpoint.id, "output_length", f"answers {most:,} tokens at most; the job allows {answer:,}")
+    context, need = inputs.catalogue.context_of(endpoint), prompt + answer
+    if need > context:
+        says = f"takes {context:,} tokens; prompt and answer may need {need:,}"
+        return RuledOut(endpoint.id, "context_length", says)
+    return None
 
 
 def _against(endpoint: Endpoint, model: Model, demand: Demand, inputs: PlanInputs) -> tuple[str, str] | None:
@@ -52,7 +58,8 @@ def _against(endpoint: Endpoint, model: Model, demand: Demand, inputs: PlanInput
     if model.tier.rank < demand.at_least.rank:
         return "below_tier", f"{model.id} stands in tier {model.tier}; the call needs {demand.at_least}"
     if not _source_fits(model, demand.models):
-        return "model_source", f"{model.id} has {model.weights} weights ({model.developer_country}); the policy wants {demand.models} models here"
+        has = f"{model.id} has {model.weights} weights ({model.developer_country})"
+        return "model_source", f"{has}; the policy wants {demand.models} models here"
     return _place(endpoint, model, demand, inputs) or _ability(endpoint, demand, inputs)
 
 
@@ -70,13 +77,21 @@ def _source_fits(model: Model, wanted: ModelSource) -> bool:
 
 def _place(endpoint: Endpoint, model: Model, demand: Demand, inputs: PlanInputs) -> tuple[str, str] | None:
     row = inputs.policy.data_rule(demand.data_class)
-    if row.hosts is not None and endpoint.host_country not in row.hosts:
-        if endpoint.host_country == _UNKNOWN_PLACE:
+    host, country = endpoint.host_country, model.developer_country
+    if row.hosts is not None and not _within(host, row.hosts):
+        if host == UNKNOWN_PLACE:
             return "host_unknown", f"where it runs is not known; {demand.data_class} data needs a known place"
-        return "host_country", f"runs in {endpoint.host_country}; the policy keeps {demand.data_class} data in {', '.join(sorted(row.hosts))}"
-    if model.developer_country in row.not_developed_in:
-        return "developer_country", f"{model.id} was developed in {model.developer_country}, which the policy excludes for {demand.data_class} data"
+        kept = f"the policy keeps {demand.data_class} data in {', '.join(sorted(row.hosts))}"
+        return "host_country", f"runs in {host}; {kept}"
+    if _within(country, row.not_developed_in):
+        why = f"which the policy excludes for {demand.data_class} data"
+        return "developer_country", f"{model.id} was developed in {country}, {why}"
     return None
+
+
+def _within(place: str, listed: frozenset[str]) -> bool:
+    """Whether a place is listed, by itself or as a member of the EU."""
+    return place in listed or (_EU in listed and place in _EU_MEMBERS)
 
 
 def _ability(endpoint: Endpoint, demand: Demand, inputs: PlanInputs) -> tuple[str, str] | None:
