@@ -16,6 +16,7 @@ from routing.prompt import Prompt, read_prompt
 from routing.tokens import count_prompt
 from schemas.facts import JobFacts
 from schemas.lines import ParsedJob
+from workers.stored import assessment_from
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -49,13 +50,10 @@ class AssessedJob:
 
 
 def assess_jobs(jobs: Sequence[ParsedJob], assessors: Sequence[Assessor], policy: Policy) -> list[AssessedJob]:
-    """Assess a chunk: all assessors, combined upwards, then what the producer declared."""
+    """Assess a chunk and count what each job's decision needs besides."""
     prompts = [read_prompt(job.body) for job in jobs]
-    asked = [(prompt, job.facts) for prompt, job in zip(prompts, jobs, strict=True)]
-    opinions = [assessor.assess(asked) for assessor in assessors]
     assessed = []
-    for job, prompt, *found in zip(jobs, prompts, *opinions, strict=True):
-        assessment = declare(combine(found), job.facts, _permission(job.facts, policy))
+    for job, prompt, assessment in zip(jobs, prompts, find(jobs, prompts, assessors, policy), strict=True):
         tokens, prefix = count_prompt(prompt)
         assessed.append(
             AssessedJob(
@@ -72,6 +70,21 @@ def assess_jobs(jobs: Sequence[ParsedJob], assessors: Sequence[Assessor], policy
             )
         )
     return assessed
+
+
+def find(
+    jobs: Sequence[ParsedJob], prompts: Sequence[Prompt], assessors: Sequence[Assessor], policy: Policy
+) -> list[Assessment]:
+    """What is found about a chunk: all assessors, combined upwards, then what the producer declared.
+
+    Scores come out as they are stored, so that a decision made again from stored facts reads the same.
+    """
+    asked = [(prompt, job.facts) for prompt, job in zip(prompts, jobs, strict=True)]
+    opinions = [assessor.assess(asked) for assessor in assessors]
+    return [
+        assessment_from(declare(combine(found), job.facts, _permission(job.facts, policy)).as_json())
+        for job, *found in zip(jobs, *opinions, strict=True)
+    ]
 
 
 def template_of(facts: JobFacts, prompt: Prompt) -> str | None:

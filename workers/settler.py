@@ -54,7 +54,7 @@ class Settler:
         *,
         tick_s: float,
         lease_s: int,
-        on_opened: Callable[[Sequence[tuple[int, Tier]]], None],
+        on_opened: Callable[[Sequence[tuple[int, Tier]]], object],
         on_ended: Callable[[frozenset[str]], None],
     ) -> None:
         self._engine = engine

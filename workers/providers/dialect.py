@@ -44,7 +44,10 @@ def openai_dialect(base_url: str, remote_model: str) -> Dialect:
     which would leave the worst case unbounded. So: the new name on OpenAI's and Azure's hosts and for OpenAI's
     reasoning models on any host, the old name elsewhere.
     """
-    host = urlsplit(base_url).hostname or ""
+    try:
+        host = urlsplit(base_url).hostname or ""
+    except ValueError:  # not a URL, which the transport will report
+        host = ""
     model = remote_model.lower()
     reasoning = bool(_OPENAI_REASONING.search(model))
     new_cap = reasoning or any(host == known or host.endswith(known) for known in _NEW_CAP_HOSTS)

@@ -162,7 +162,7 @@ def _before(error: Exception) -> str:
         return "dns"
     if isinstance(error, aiohttp.ClientSSLError):
         return "tls"
-    if isinstance(error, aiohttp.InvalidURL | ValueError):
+    if isinstance(error, aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError | ValueError):
         return "invalid_url_or_header"
     if isinstance(error, aiohttp.ClientConnectorError) and isinstance(error.os_error, ConnectionRefusedError):
         return "connection_refused"
@@ -174,7 +174,7 @@ def _after(error: Exception, *, answering: bool) -> str:
         return "timeout"
     if answering or isinstance(error, aiohttp.ClientPayloadError):
         return "cut_answer"
-    if isinstance(error, aiohttp.ServerDisconnectedError | ConnectionError):
+    if isinstance(error, aiohttp.ClientConnectionError | ConnectionError):
         return "connection_reset"
     if isinstance(error, aiohttp.ClientResponseError):
         return "unreadable_answer"
