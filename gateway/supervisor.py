@@ -63,6 +63,7 @@ class Supervisor:
         again = []
         for child in self._children:
             if child.process is not None and child.process.poll() is not None:
+                _let_go(child.process)
                 child.process = None
                 child.start_at = time.monotonic() + child.pause_s
                 child.pause_s = min(child.pause_s * 2, _LONGEST_PAUSE_S)
@@ -87,8 +88,7 @@ class Supervisor:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-            if process.stdin is not None:
-                process.stdin.close()
+            _let_go(process)
 
     def _start(self, child: _Child) -> None:
         # A session of its own: Ctrl-C in the terminal reaches this process alone, which then stops them in order.
@@ -111,3 +111,9 @@ class Supervisor:
                 child.pause_s = _FIRST_PAUSE_S
             self._sink(line)
         process.stderr.close()
+
+
+def _let_go(process: subprocess.Popen[bytes]) -> None:
+    """Close our end of a child's input."""
+    if process.stdin is not None:
+        process.stdin.close()

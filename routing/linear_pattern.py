@@ -73,12 +73,10 @@ class LinearPattern:
         return self._run(text, anywhere=True)
 
     def _run(self, text: str, *, anywhere: bool) -> bool:
-        moves = 0
-        current = self._closure([self._start], text, 0)
+        current, moves = self._closure([self._start], text, 0)
         for position, char in enumerate(text):
             if anywhere and self._matched(current):
                 return True
-            moves += len(current) + 1
             if moves > BUDGET:
                 raise TooLongError
             following = [
@@ -90,13 +88,15 @@ class LinearPattern:
                 following.append(self._start)
             elif not following:
                 return False
-            current = self._closure(following, text, position + 1)
+            current, visited = self._closure(following, text, position + 1)
+            moves += visited + 1
         return self._matched(current)
 
     def _matched(self, current: list[int]) -> bool:
         return any(self._states[at].kind == _MATCH for at in current)
 
-    def _closure(self, entered: list[int], text: str, position: int) -> list[int]:
+    def _closure(self, entered: list[int], text: str, position: int) -> tuple[list[int], int]:
+        """The character and end states that ``entered`` lead to, and how many states were visited."""
         seen, stack, reached = set(entered), list(entered), []
         while stack:
             at = stack.pop()
@@ -108,7 +108,7 @@ class LinearPattern:
                     if following not in seen:
                         seen.add(following)
                         stack.append(following)
-        return reached
+        return reached, len(seen)
 
 
 def _holds(assertion: str, text: str, position: int) -> bool:

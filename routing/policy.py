@@ -11,18 +11,30 @@ from enum import StrEnum
 from fnmatch import fnmatchcase
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from routing.policy_check import UnsoundPolicyError, unsound
 from schemas.vocabulary import DataClass, Domain, Stakes, Tier
 
 #: The longest policy that is read, in characters.
 MAX_TEXT = 1024 * 1024
-
-Country = Annotated[str, StringConstraints(pattern=r"^([A-Z]{2}|local)$")]
-Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
-
 _AT_LINE = re.compile(r"\(at line (\d+), column \d+\)")
+
+
+def _place(value: str) -> str:
+    if not re.fullmatch(r"[A-Z]{2}|local", value):
+        raise ValueError("must be a country's two capital letters, EU, or local")
+    return value
+
+
+def _name(value: str) -> str:
+    if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,63}", value):
+        raise ValueError("must be up to 64 small letters, digits and hyphens")
+    return value
+
+
+Country = Annotated[str, AfterValidator(_place)]
+Identifier = Annotated[str, AfterValidator(_name)]
 
 
 class PolicyError(Exception):

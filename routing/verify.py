@@ -181,7 +181,7 @@ _DECLINES = re.compile(
             r"(?:很?抱歉|对不起)?[,,。]? ?我(?:无法|不能)(?:提供|协助|回答|满足|帮助|处理)(?:你|您)?的?(?:这|此|该)",
             r"lo siento, (?:pero )?no puedo (?:ayudar|cumplir|asistir)",
             r"je suis désolée?, (?:mais )?je ne peux pas (?:(?:vous |t['’])aider|répondre à cette)",
-            r"(?:es )?tut mir leid, (?:aber )?(?:dabei )?(?:ich )?kann (?:ich )?(?:dir |ihnen )?(?:dabei )?nicht helfen",
+            r"(?:es )?tut mir leid, (?:aber )?(?:dabei )?(?:ich )?kann (?:ich )?(?:dabei )?nicht helfen",
             r"desculpe, (?:mas )?não posso (?:ajudar|atender)",
             r"mi dispiace, (?:ma )?non posso (?:aiutar|soddisfare)",
         )

@@ -60,7 +60,10 @@ def _declare_stakes(found: Assessment, facts: JobFacts, permission: Permission |
         reason = Reason("declared.stakes.raised", "stakes", f"raised to {said.value}: declared by {who}")
         p_high = 1.0 if said is Stakes.HIGH else found.p_high
         return replace(
-            found, stakes=said, p_high=p_high, p_low=min(0.0 if said is Stakes.HIGH else found.p_low, 1.0 - p_high),
+            found,
+            stakes=said,
+            p_high=p_high,
+            p_low=min(0.0 if said is Stakes.HIGH else found.p_low, 1.0 - p_high),
             reasons=(*found.reasons, reason),
         )
     if permission is None:
@@ -92,5 +95,7 @@ def _declare_data(found: Assessment, facts: JobFacts) -> Assessment:
         says = f"public: declared by {who}, and nothing personal or secret was found"
         reason = Reason("declared.data.public", "data_class", says)
         return replace(found, data_class=said, reasons=(*found.reasons, reason))
-    says = f"stays {found.data_class.value}: {who} declared {said.value}, and a declared class never lowers what was found"
+    says = (
+        f"stays {found.data_class.value}: {who} declared {said.value}, and a declared class never lowers what was found"
+    )
     return replace(found, reasons=(*found.reasons, Reason("declared.data.refused", "data_class", says)))

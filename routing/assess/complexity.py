@@ -25,7 +25,25 @@ _MATHS_WORDS = frozenset(
     "solve percentage ratio algorithm complexity recursive concurrency asynchronous".split()
 )
 _CODE = re.compile(r"```|\bdef |\bclass |\breturn\b|\{[^}]{0,200}\}|;\s|</|\bselect\b|#include|=>")
-_PIECES = ("为什么", "证明", "推导", "分析", "比较", "评估", "なぜ", "証明", "分析して", "比較", "لماذا", "اثبت", "حلل", "क्यों", "सिद्ध", "विश्लेषण", "तुलना")
+_PIECES = (
+    "为什么",
+    "证明",
+    "推导",
+    "分析",
+    "比较",
+    "评估",
+    "なぜ",
+    "証明",
+    "分析して",
+    "比較",
+    "لماذا",
+    "اثبت",
+    "حلل",
+    "क्यों",
+    "सिद्ध",
+    "विश्लेषण",
+    "तुलना",
+)
 
 
 def complexity(text: str, whole: Folded, options: bool) -> tuple[float, tuple[Reason, ...]]:

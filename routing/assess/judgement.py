@@ -30,6 +30,7 @@ CONSEQUENCE = (
 #: Fields in which a plain question is taken for one of consequence.
 INQUIRY = tuple(d for d in CONSEQUENCE if d not in (Domain.EMPLOYMENT, Domain.EDUCATION))
 _FRAMES = (Kind.PROCESS, Kind.MAKE, Kind.CUSTOMER, Kind.EXPLAIN, Kind.WORK)
+_GENERAL = tuple(kind for kind in _FRAMES if kind is not Kind.CUSTOMER)
 #: A request to a service desk is short; what is longer is read as something else.
 _DESK_REQUEST = 500
 # Where the system message has the model answer people, their messages are asks and not data.
@@ -69,7 +70,9 @@ def judge(reading: Reading, whole: Found, lexicon: Lexicon) -> Verdict:
     view = scope if process else whole
     noted = _said(claims)
 
-    def verdict(stakes: Stakes, p_high: float, p_low: float, rules: Iterable[Rule | Reason], domain: Domain | None) -> Verdict:
+    def verdict(
+        stakes: Stakes, p_high: float, p_low: float, rules: Iterable[Rule | Reason], domain: Domain | None
+    ) -> Verdict:
         said = tuple(r if isinstance(r, Reason) else Reason(r.code, "stakes", r.says) for r in rules)
         return Verdict(stakes, p_high, p_low, said + noted, domain, frames)
 
@@ -79,11 +82,13 @@ def judge(reading: Reading, whole: Found, lexicon: Lexicon) -> Verdict:
         domain = next((r.domain for r in decision if r.domain), None)
         return verdict(Stakes.HIGH, 0.93, 0.01, decision, _leading(decision, view) or domain)
     field, weight = _heaviest(view, INQUIRY)
-    if reading.options and weight >= 2 and not process:
+    if reading.options and weight >= 2 + reading.length // 1_000 and not process:
         return verdict(Stakes.HIGH, 0.85, 0.02, (_reason("ask.exam", field, "examines judgement or knowledge"),), field)
     desk = _is_desk_request(by_kind, reading, view)
     concern, held = _heaviest(view, CONSEQUENCE)
-    if (personal := scope.of(Kind.PERSONAL)) and held >= 2 and not desk and not _is_general(by_kind, sentences):
+    framed = any(by_kind[kind] for kind in _GENERAL)
+    in_view = not framed and held >= 2 + reading.length // 800
+    if (personal := scope.of(Kind.PERSONAL)) and not desk and (in_view or _asks_for_someone(sentences)):
         reasons = (*personal, _reason("field", concern, "the field in view is"))
         return verdict(Stakes.HIGH, 0.85, 0.02, reasons, concern)
     lowered = process or by_kind[Kind.MAKE] or desk
@@ -92,6 +97,8 @@ def judge(reading: Reading, whole: Found, lexicon: Lexicon) -> Verdict:
         return verdict(Stakes.HIGH, 0.8, 0.03, documents, documents[0].domain)
     if not desk and not code and (put := _question_in_field(sentences)):
         return verdict(Stakes.HIGH, 0.75, 0.04, (_reason("ask.question", put, "a question in the field of"),), put)
+    if lowered and code:
+        return verdict(Stakes.MEDIUM, 0.1, 0.4, by_kind[Kind.WORK], Domain.CODE)
     if lowered:
         rules = process or by_kind[Kind.MAKE] or by_kind[Kind.CUSTOMER]
         if reading.unread:
@@ -100,9 +107,11 @@ def judge(reading: Reading, whole: Found, lexicon: Lexicon) -> Verdict:
         return verdict(Stakes.LOW, 0.04, 0.85, rules, rules[0].domain)
     if rules := by_kind[Kind.EXPLAIN] + by_kind[Kind.WORK]:
         return verdict(Stakes.MEDIUM, 0.12, 0.25, rules, rules[0].domain)
-    if weight >= (2 if field in (Domain.HEALTHCARE, Domain.SAFETY) else 4):
+    if weight >= (2 if field in (Domain.HEALTHCARE, Domain.SAFETY) else 4) + reading.length // 600:
         says = "it is not clear what is asked, so the higher level holds; the field in view is"
         return verdict(Stakes.HIGH, 0.6, 0.08, (_reason("unsure.field", field, says),), field)
+    if counsel := scope.of(Kind.COUNSEL):
+        return verdict(Stakes.HIGH, 0.5, 0.1, counsel, concern if held else Domain.PERSONAL)
     nothing = Reason("default", "stakes", "no rule speaks for high or low")
     return verdict(Stakes.MEDIUM, 0.3, 0.3, (nothing,), None)
 
@@ -117,18 +126,25 @@ def _frames(sentences: list[tuple[Found, bool]], outside: Found, claimed: bool) 
 
 def _is_desk_request(by_kind: dict[Kind, tuple[Rule, ...]], reading: Reading, view: Found) -> bool:
     """A short, everyday request to a service desk, with nothing heavier in view."""
-    if not by_kind[Kind.CUSTOMER] or by_kind[Kind.EXPLAIN] or by_kind[Kind.WORK] or reading.length > _DESK_REQUEST:
+    if (
+        not by_kind[Kind.CUSTOMER]
+        or by_kind[Kind.EXPLAIN]
+        or by_kind[Kind.WORK]
+        or reading.options
+        or reading.length > _DESK_REQUEST
+    ):
         return False
-    return view.weights.get(Domain.CUSTOMER_RELATIONS, 0) >= _heaviest(view, CONSEQUENCE)[1]
+    crm = view.weights.get(Domain.CUSTOMER_RELATIONS, 0)
+    return crm >= max(2 if view.of(Kind.COUNSEL) else 0, _heaviest(view, CONSEQUENCE)[1])
 
 
-def _is_general(by_kind: dict[Kind, tuple[Rule, ...]], sentences: list[tuple[Found, bool]]) -> bool:
-    """Writing or code is asked for, and no sentence of its own asks what somebody may do in a field of consequence."""
-    if not any(by_kind[kind] for kind in _FRAMES if kind is not Kind.CUSTOMER):
-        return False
-    return not any(
-        found.of(Kind.PERSONAL) and (marked or found.of(Kind.QUESTION)) and _heaviest(found, CONSEQUENCE)[1] >= 2
-        and not any(found.of(kind) for kind in (Kind.EXPLAIN, Kind.WORK, Kind.MAKE, Kind.PROCESS))
+def _asks_for_someone(sentences: list[tuple[Found, bool]]) -> bool:
+    """Some sentence of its own asks what somebody may do in a field of consequence, and sets no frame."""
+    return any(
+        found.of(Kind.PERSONAL)
+        and (marked or found.of(Kind.QUESTION))
+        and _heaviest(found, CONSEQUENCE)[1] >= 2
+        and not any(found.of(kind) for kind in _GENERAL)
         for found, marked in sentences
     )
 
@@ -138,7 +154,7 @@ def _question_in_field(sentences: list[tuple[Found, bool]]) -> Domain | None:
     for found, marked in sentences:
         field, weight = _heaviest(found, INQUIRY)
         if weight >= 2 and (marked or found.of(Kind.QUESTION)):
-            if any(found.of(kind) for kind in (Kind.EXPLAIN, Kind.WORK, Kind.MAKE, Kind.PROCESS)):
+            if any(found.of(kind) for kind in _GENERAL):
                 continue
             return field
     return None

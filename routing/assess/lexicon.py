@@ -36,6 +36,7 @@ class Kind(StrEnum):
     GRAVE = "grave"  # a person may be at risk: high, whatever else is there
     DECISION = "decision"  # asks for a judgement of consequence: high
     PERSONAL = "personal"  # asks what someone may or should do: high where a domain of consequence is in view
+    COUNSEL = "counsel"  # asks what to do in one's own affairs: high unless a frame shows them harmless
     PROCESS = "process"  # label or reshape the given text: low, and what stands in that text is not asked
     MAKE = "make"  # templated or creative writing, hobby, chat: low
     CUSTOMER = "customer"  # everyday request to a service desk: low
@@ -97,8 +98,16 @@ class Lexicon:
             held = terms if is_term else rules
             if at not in held and (pattern is None or pattern.search(text.line)):
                 held.add(at)
-        ended = {self._endings[word[-n:]] for word in text.words for n in (4, 5, 6, 7) if word[-n:] in self._endings
-                 and len(word) > n + 1} if self._all_endings else set()
+        ended = (
+            {
+                self._endings[word[-n:]]
+                for word in text.words
+                for n in (4, 5, 6, 7)
+                if word[-n:] in self._endings and len(word) > n + 1
+            }
+            if self._all_endings
+            else set()
+        )
         if text.pieces:
             for literal, pattern, at, is_term in self._pieces:
                 if literal in text.pieces and (pattern is None or pattern.search(text.pieces)):

@@ -51,8 +51,12 @@ def _chinese_id(text: str) -> bool:
 
 
 def _sign(
-    code: str, data_class: DataClass, says: str, pattern: str,
-    holds: Callable[[str], bool] = lambda _: True, needs: tuple[str, ...] = (),
+    code: str,
+    data_class: DataClass,
+    says: str,
+    pattern: str,
+    holds: Callable[[str], bool] = lambda _: True,
+    needs: tuple[str, ...] = (),
 ) -> _Sign:
     return _Sign(code, data_class, says, re.compile(pattern, re.IGNORECASE), holds, needs)
 
@@ -60,57 +64,104 @@ def _sign(
 _S, _P = DataClass.SECRET, DataClass.PERSONAL
 _SIGNS = (
     _sign("data.private_key", _S, "a private key", r"-----BEGIN (?:[A-Z]{2,12} ){0,3}PRIVATE KEY", needs=("-----",)),
-    _sign("data.api_key", _S, "an access key of a known make",
-          r"\b(?:sk-[\w-]{16,200}|AKIA[0-9A-Z]{16}|gh[pousr]_\w{30,100}|xox[abprs]-[\w-]{10,100}|AIza[\w-]{30,50}"
-          r"|glpat-[\w-]{16,64}|hf_\w{20,60}|sk_live_\w{16,64})",
-          needs=("sk-", "akia", "gh", "xox", "aiza", "glpat", "hf_", "sk_")),
+    _sign(
+        "data.api_key",
+        _S,
+        "an access key of a known make",
+        r"\b(?:sk-[\w-]{16,200}|AKIA[0-9A-Z]{16}|gh[pousr]_\w{30,100}|xox[abprs]-[\w-]{10,100}|AIza[\w-]{30,50}"
+        r"|glpat-[\w-]{16,64}|hf_\w{20,60}|sk_live_\w{16,64})",
+        needs=("sk-", "akia", "gh", "xox", "aiza", "glpat", "hf_", "sk_"),
+    ),
     _sign("data.bearer", _S, "a signed token", r"\beyJ[\w-]{8,2000}\.[\w-]{8,4000}\.[\w-]{8,1000}", needs=("eyj",)),
-    _sign("data.password", _S, "a password or secret with its value",
-          r"(?:password|passwd|passwort|passphrase|contraseña|mot de passe|senha|密码|パスワード|كلمة المرور|पासवर्ड"
-          r"|api[_ -]?key|secret[_ -]?key|client[_ -]?secret|access[_ -]?token|secret)"
-          r"\s{0,3}(?:[:=：]|is\b|es\b|ist\b|是|は)\s{0,3}[\"']?(?=[^\s\"']{0,63}[\d!@#$%^&*_])[^\s\"',]{6,64}",
-          needs=("pass", "contras", "senha", "密", "パス", "كلمة", "पास", "key", "secret", "token")),
-    _sign("data.connection", _S, "an address with its password inside", r"\b[a-z][a-z0-9+]{2,15}://[^\s:/@]{1,64}:[^\s@/]{3,64}@",
-          needs=("://",)),
+    _sign(
+        "data.password",
+        _S,
+        "a password or secret with its value",
+        r"(?:password|passwd|passwort|passphrase|contraseña|mot de passe|senha|密码|パスワード|كلمة المرور|पासवर्ड"
+        r"|api[_ -]?key|secret[_ -]?key|client[_ -]?secret|access[_ -]?token|secret)"
+        r"\s{0,3}(?:[:=：]|is\b|es\b|ist\b|是|は)\s{0,3}[\"']?(?=[^\s\"']{0,63}[\d!@#$%^&*_])[^\s\"',]{6,64}",
+        needs=("pass", "contras", "senha", "密", "パス", "كلمة", "पास", "key", "secret", "token"),
+    ),
+    _sign(
+        "data.connection",
+        _S,
+        "an address with its password inside",
+        r"\b[a-z][a-z0-9+]{2,15}://[^\s:/@]{1,64}:[^\s@/]{3,64}@",
+        needs=("://",),
+    ),
     _sign("data.email", _P, "an e-mail address", r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{2,24}){1,4}", needs=("@",)),
     _sign("data.iban", _P, "a bank account number (IBAN)", r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{2,4}){3,8}\b", _iban),
     _sign("data.card", _P, "a payment card number", r"(?<!\d)\d(?:[ -]?\d){12,18}(?!\d)", _luhn),
     _sign("data.us_ssn", _P, "a US social security number", r"\b(?!000|666|9\d\d)\d{3}[- ]\d{2}[- ]\d{4}\b"),
-    _sign("data.uk_nino", _P, "a UK national insurance number",
-          r"\b[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?\d{2} ?\d{2} ?\d{2} ?[A-D]\b"),
+    _sign(
+        "data.uk_nino",
+        _P,
+        "a UK national insurance number",
+        r"\b[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?\d{2} ?\d{2} ?\d{2} ?[A-D]\b",
+    ),
     _sign("data.cn_id", _P, "a Chinese identity number", r"(?<!\d)[1-9]\d{16}[\dX](?!\d)", _chinese_id),
     _sign("data.br_cpf", _P, "a Brazilian CPF", r"(?<!\d)\d{3}\.\d{3}\.\d{3}-\d{2}(?!\d)"),
     _sign("data.es_dni", _P, "a Spanish DNI or NIE", r"\b(?:\d{8}|[XYZ]\d{7})-?[TRWAGMYFPDXBNJZSQVHLCKE]\b"),
     _sign("data.fr_nir", _P, "a French NIR", r"\b[12] ?\d{2} ?(?:0[1-9]|1[0-2]) ?\d{2} ?\d{3} ?\d{3} ?\d{2}\b"),
-    _sign("data.in_aadhaar", _P, "an Indian Aadhaar number", r"(?:aadhaar|aadhar|आधार)[^\d]{0,30}\d{4} ?\d{4} ?\d{4}\b",
-          needs=("aadha", "आधार")),
-    _sign("data.passport", _P, "a passport or licence number",
-          r"(?:passport|driver'?s? licen[cs]e|pasaporte|reisepass|passeport|passaporte|护照|パスポート)"
-          r"[^\d\n]{0,25}[A-Z]{0,3}\d{5,10}\b",
-          needs=("pass", "licen", "pasap", "护照", "パス")),
-    _sign("data.phone", _P, "a telephone number",
-          r"(?<![\w.])(?:\+\d{1,3}[ .()-]{0,3}(?:\d[ .()-]{0,2}){6,13}|\(\d{2,5}\)[ -]?\d{3,4}[ -]?\d{3,5}"
-          r"|0\d{1,4}[ ./-]\d{2,4}(?:[ .-]?\d{2,4}){1,4}|\d{3}[ .-]\d{3}[ .-]\d{4}|1[3-9]\d{9})(?![\w])", _phone),
-    _sign("data.birth", _P, "a date of birth",
-          r"(?:date of birth|d\.?o\.?b\.?|born(?: on)?|nacid[oa]|nacimiento|geboren|geburtsdatum|née? le|nascid[oa]"
-          r"|nascimento|出生|生年月日|تاريخ الميلاد|जन्म)[^\d\n]{0,20}(?:\d{1,4}[./ 年-]{1,2}(?:\d{1,2}|[a-zé]{3,10})[./ 月-]{1,2}\d{2,4}"
-          r"|[a-z]{3,10} \d{1,2},? \d{4})",
-          needs=("birth", "dob", "d.o", "born", "nac", "gebor", "gebur", "né", "nasc", "出生", "生年", "ميلاد", "जन्म")),
-    _sign("data.address", _P, "a postal address",
-          r"\b\d{1,5}[a-z]?,? (?:[\w.'-]{1,30} ){1,4}(?:street|st|avenue|ave|road|rd|lane|ln|drive|dr|boulevard|blvd|court|way|place)\b"
-          r"|\b(?:calle|rue|rua|avenida|via|plaza|avenue de) (?:[\w.'-]{1,30} ){0,4}[\w.'-]{1,30},? (?:n[ºo°.]{0,2} ?)?\d{1,5}\b"
-          r"|\b[\w-]{3,40}(?:straße|strasse|str\.|gasse|weg|platz) \d{1,4}\b"
-          r"|\b\d{1,4},? (?:rue|avenue|boulevard|rua|calle) [\w'-]{2,30}"
-          r"|[\u4e00-\u9fff]{2,12}(?:路|街|巷)\d{1,5}号"),
-    _sign("data.account", _P, "a number that stands for a person",
-          r"\b(?:account|customer|patient|member|employee|policy|case|mrn|nhs)(?: (?:id|no|number|nr))?\.?\s{0,2}[:#]\s{0,2}[A-Z]{0,4}[- ]?\d{4,14}\b",
-          needs=("account", "customer", "patient", "member", "employee", "policy", "case", "mrn", "nhs")),
-    _sign("data.named", _P, "a person named in full with a title or as a field",
-          r"\b(?:mrs?|ms|dr|herr|frau|señora?|sra?|mme|monsieur|madame|dona)\.? (?-i:[A-ZÀ-Þ])[\w'’-]{1,30}"
-          r"|(?:\bname|\bnombre|\bnom|\bnome|\bpatient|\bcustomer|\bclient|\bapplicant|姓名|氏名)\s{0,2}[:：]\s{0,2}"
-          r"(?:(?-i:[A-ZÀ-Þ])[\w'’-]{1,30} (?-i:[A-ZÀ-Þ])[\w'’-]{1,30}|[\u4e00-\u9fff]{2,4})"
-          r"|\b(?:my name is|i am called|me llamo|ich hei(?:ß|ss)e|je m'appelle|meu nome é|mein name ist) (?-i:[A-ZÀ-Þ])\w{1,30}"
-          r"|我叫[\u4e00-\u9fff]{2,4}"),
+    _sign(
+        "data.in_aadhaar",
+        _P,
+        "an Indian Aadhaar number",
+        r"(?:aadhaar|aadhar|आधार)[^\d]{0,30}\d{4} ?\d{4} ?\d{4}\b",
+        needs=("aadha", "आधार"),
+    ),
+    _sign(
+        "data.passport",
+        _P,
+        "a passport or licence number",
+        r"(?:passport|driver'?s? licen[cs]e|pasaporte|reisepass|passeport|passaporte|护照|パスポート)"
+        r"[^\d\n]{0,25}[A-Z]{0,3}\d{5,10}\b",
+        needs=("pass", "licen", "pasap", "护照", "パス"),
+    ),
+    _sign(
+        "data.phone",
+        _P,
+        "a telephone number",
+        r"(?<![\w.])(?:\+\d{1,3}[ .()-]{0,3}(?:\d[ .()-]{0,2}){6,13}|\(\d{2,5}\)[ -]?\d{3,4}[ -]?\d{3,5}"
+        r"|0\d{1,4}[ ./-]\d{2,4}(?:[ .-]?\d{2,4}){1,4}|\d{3}[ .-]\d{3}[ .-]\d{4}|1[3-9]\d{9})(?![\w])",
+        _phone,
+    ),
+    _sign(
+        "data.birth",
+        _P,
+        "a date of birth",
+        r"(?:date of birth|d\.?o\.?b\.?|born(?: on)?|nacid[oa]|nacimiento|geboren|geburtsdatum|née? le|nascid[oa]"
+        r"|nascimento|出生|生年月日|تاريخ الميلاد|जन्म)[^\d\n]{0,20}(?:\d{1,4}[./ 年-]{1,2}(?:\d{1,2}|[a-zé]{3,10})[./ 月-]{1,2}\d{2,4}"
+        r"|[a-z]{3,10} \d{1,2},? \d{4})",
+        needs=("birth", "dob", "d.o", "born", "nac", "gebor", "gebur", "né", "nasc", "出生", "生年", "ميلاد", "जन्म"),
+    ),
+    _sign(
+        "data.address",
+        _P,
+        "a postal address",
+        r"\b\d{1,5}[a-z]?,? (?:[\w.'-]{1,30} ){1,4}(?:street|st|avenue|ave|road|rd|lane|ln|drive|dr|boulevard|blvd|court|way|place)\b"
+        r"|\b(?:calle|rue|rua|avenida|via|plaza|avenue de) (?:[\w.'-]{1,30} ){0,4}[\w.'-]{1,30},? (?:n[ºo°.]{0,2} ?)?\d{1,5}\b"
+        r"|\b[\w-]{3,40}(?:straße|strasse|str\.|gasse|weg|platz) \d{1,4}\b"
+        r"|\b\d{1,4},? (?:rue|avenue|boulevard|rua|calle) [\w'-]{2,30}"
+        r"|[\u4e00-\u9fff]{2,12}(?:路|街|巷)\d{1,5}号",
+    ),
+    _sign(
+        "data.account",
+        _P,
+        "a number that stands for a person",
+        r"\b(?:account|customer|patient|member|employee|policy|case|mrn|nhs)(?: (?:id|no|number|nr))?\.?\s{0,2}[:#]\s{0,2}[A-Z]{0,4}[- ]?\d{4,14}\b",
+        needs=("account", "customer", "patient", "member", "employee", "policy", "case", "mrn", "nhs"),
+    ),
+    _sign(
+        "data.named",
+        _P,
+        "a person named in full with a title or as a field",
+        r"\b(?:mrs?|ms|dr|herr|frau|señora?|sra?|mme|monsieur|madame|dona)\.? (?-i:[A-ZÀ-Þ])[\w'’-]{1,30}"
+        r"|(?:\bname|\bnombre|\bnom|\bnome|\bpatient|\bcustomer|\bclient|\bapplicant|姓名|氏名)\s{0,2}[:：]\s{0,2}"
+        r"(?:(?-i:[A-ZÀ-Þ])[\w'’-]{1,30} (?-i:[A-ZÀ-Þ])[\w'’-]{1,30}|[\u4e00-\u9fff]{2,4})"
+        r"|\b(?:my name is|i am called|me llamo|ich hei(?:ß|ss)e|je m'appelle|meu nome é|mein name ist) (?-i:[A-ZÀ-Þ])\w{1,30}"
+        r"|我叫[\u4e00-\u9fff]{2,4}",
+    ),
 )
 
 _PERSONS = frozenset(
@@ -119,7 +170,31 @@ _PERSONS = frozenset(
     "sohn tochter mutter vater mann frau mein meine ich er sie patiente fils fille mere pere mari femme mon ma elle il "
     "filho filha mae pai minha meu ele ela".split()
 )
-_PERSON_PIECES = ("我", "他", "她", "患者", "病人", "妈妈", "爸爸", "孩子", "私", "母", "父", "息子", "娘", "彼", "مريض", "امي", "ابي", "ابني", "ابنتي", "زوج", "मेर", "मरीज", "उस")
+_PERSON_PIECES = (
+    "我",
+    "他",
+    "她",
+    "患者",
+    "病人",
+    "妈妈",
+    "爸爸",
+    "孩子",
+    "私",
+    "母",
+    "父",
+    "息子",
+    "娘",
+    "彼",
+    "مريض",
+    "امي",
+    "ابي",
+    "ابني",
+    "ابنتي",
+    "زوج",
+    "मेर",
+    "मरीज",
+    "उस",
+)
 _SPECIAL_FACTS = re.compile(
     r" (?:(?:is|was|as|im|am) (?:gay|lesbian|bisexual|transgender|muslim|jewish|hindu|catholic|trans)|fingerprints?|"
     r"biometric|iris scan|faceprint|ethnicity|ethnic origin|sexual orientation|trade union|union member|religion|"

@@ -19,7 +19,10 @@ _TURNS_ASKED = 8
 _SENTENCES = 40
 
 _SENTENCE = re.compile(r"[^.?!;。？！；؟।]{1,2000}[.?!;。？！；؟।]?")
-_QUOTED = re.compile(r'"[^"]{2,3000}"|“[^”]{2,3000}”|«[^»]{2,3000}»|「[^」]{2,3000}」|```.{2,3000}?```|<<.{2,3000}?>>')
+_QUOTED = re.compile(
+    r'"[^"]{2,3000}"|“[^”]{2,3000}”|«[^»]{2,3000}»|「[^」]{2,3000}」|```.{2,3000}?```|<<.{2,3000}?>>'
+    r"|(?<=[\s:,])'.{10,600}?'(?=[\s.,;]|$)"
+)
 _LABELLED = re.compile(
     r"(?:^|[\s.?!:\])])(?:text|tickets?|reviews?|messages?|e-?mails?|headlines?|tweets?|comments?|inputs?|sentences?"
     r"|subject|posts?|feedback|utterances?|notes?|title|article|passage|query|customer|caller|body|row|record|chat"
