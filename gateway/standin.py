@@ -18,7 +18,9 @@ def standin_provider(
     try:
         from bench.standin.process import StandIn  # noqa: PLC0415 - not there in an installed distribution
     except ImportError:
-        raise ConfigurationError("the stand-in provider comes with a checkout of Pointsman, not with its packages") from None
+        raise ConfigurationError(
+            "the stand-in provider comes with a checkout of Pointsman, not with its packages"
+        ) from None
     return StandIn.start(
         prices=settings.catalogue_file, latency_ms=latency_ms, latency_spread=latency_spread, faults=faults
     )

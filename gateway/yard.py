@@ -47,7 +47,9 @@ def open_yard(
         if None in configured:
             servers = stack.enter_context(EmbeddedServers(settings.state_dir, log=say))
         urls = Urls(
-            database=settings.database_url.get_secret_value() if settings.database_url else _embedded(servers).urls.database,
+            database=settings.database_url.get_secret_value()
+            if settings.database_url
+            else _embedded(servers).urls.database,
             broker=settings.broker_url.get_secret_value() if settings.broker_url else _embedded(servers).urls.broker,
         )
         upgrade(urls.database)
@@ -76,7 +78,9 @@ def only_one(state_dir: Path) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             file.seek(0)
-            raise ConfigurationError(f"pointsman is up already in {state_dir} (process {file.read().strip()})") from None
+            raise ConfigurationError(
+                f"pointsman is up already in {state_dir} (process {file.read().strip()})"
+            ) from None
         file.seek(0)
         file.truncate()
         file.write(str(os.getpid()))

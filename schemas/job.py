@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -11,7 +11,7 @@ from schemas.facts import JobFacts
 #: Version of the wire schemas; a change that breaks producers makes a new one.
 WIRE_VERSION = "v1"
 
-CHAT_COMPLETIONS = "/v1/chat/completions"
+CHAT_COMPLETIONS: Final = "/v1/chat/completions"
 
 
 class ChatMessage(BaseModel):
@@ -34,7 +34,7 @@ class ChatBody(BaseModel):
     max_completion_tokens: int | None = Field(None, ge=1)
     n: Literal[1] | None = None
     stream: Literal[False] | None = None
-    metadata: JobFacts = Field(default_factory=JobFacts)
+    metadata: JobFacts = Field(default_factory=lambda: JobFacts.model_validate({}))
 
 
 class JobLine(BaseModel):

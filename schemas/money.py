@@ -15,6 +15,8 @@ PICO_PER_USD = 10**12
 #: The largest amount that a ``BIGINT`` column can hold, about 9.2 million USD.
 MAX_PICO = 2**63 - 1
 _TOKENS_PER_PRICE_UNIT = 1_000_000
+#: Characters enough for any amount that fits, and few enough that arithmetic on them is exact.
+_MAX_TEXT = 64
 
 
 def line_amount(quantity: int, usd_per_million: Decimal) -> PicoUSD:
@@ -24,6 +26,8 @@ def line_amount(quantity: int, usd_per_million: Decimal) -> PicoUSD:
     """
     if quantity < 0:
         raise ValueError(f"quantity must not be negative: {quantity}")
+    if quantity > MAX_PICO:
+        raise OverflowError("the quantity exceeds what a ledger line can hold")
     with localcontext(prec=60):
         exact = usd_per_million * quantity * (PICO_PER_USD // _TOKENS_PER_PRICE_UNIT)
         amount = int(exact.quantize(Decimal(1), rounding=ROUND_HALF_EVEN))
@@ -34,13 +38,17 @@ def line_amount(quantity: int, usd_per_million: Decimal) -> PicoUSD:
 
 def pico_from_usd(text: str) -> PicoUSD:
     """A positive decimal number of US dollars, such as ``12.50``, as pico-USD. Raises ``ValueError`` for all else."""
+    if len(text) > _MAX_TEXT:
+        raise ValueError(f"not an amount in US dollars: longer than {_MAX_TEXT} characters")
     try:
         value = Decimal(text)
     except InvalidOperation:
         raise ValueError(f"not an amount in US dollars: {text!r}") from None
     if not value.is_finite() or value < 0:
         raise ValueError(f"not a positive amount in US dollars: {text!r}")
-    with localcontext(prec=60):
+    if value > MAX_PICO:
+        raise ValueError(f"an amount is at most {MAX_PICO // PICO_PER_USD} US dollars: {text!r}")
+    with localcontext(prec=2 * _MAX_TEXT):
         pico = value * PICO_PER_USD
         if pico != pico.to_integral_value():
             raise ValueError(f"an amount is at least 10^-12 US dollars: {text!r}")

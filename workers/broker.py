@@ -58,5 +58,3 @@ def _redis() -> dict[str, Any]:
 
 def _amqp() -> dict[str, Any]:
     return {"broker_heartbeat": 30, "broker_transport_options": {"confirm_publish": True}}
-
-

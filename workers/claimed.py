@@ -51,7 +51,15 @@ class ClaimedJob:
 
 
 def claim(
-    connection: Connection, chunk_id: int, endpoint: Endpoint, card: str, *, standin: bool, want: int, token: UUID, lease_s: int
+    connection: Connection,
+    chunk_id: int,
+    endpoint: Endpoint,
+    card: str,
+    *,
+    standin: bool,
+    want: int,
+    token: UUID,
+    lease_s: int,
 ) -> list[ClaimedJob]:
     """Claim up to ``want`` due jobs of a chunk for one endpoint. Their attempts are written: commit before calling."""
     given = {
@@ -69,7 +77,9 @@ def claim(
     return [_claimed(row, token, endpoint, card) for row in rows]
 
 
-def charged_for(row: Any, *, provider: str, endpoint: str, model: str, purpose: str, card: str, at: datetime) -> Charged:
+def charged_for(
+    row: Any, *, provider: str, endpoint: str, model: str, purpose: str, card: str, at: datetime
+) -> Charged:
     """The head of an attempt's ledger lines, from a row with the job's and the attempt's columns."""
     return Charged(
         attempt_id=row.attempt_id,

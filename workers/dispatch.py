@@ -187,7 +187,9 @@ class Dispatcher:
     async def _call(self, job: ClaimedJob, opening: _Opening, wave: Wave) -> None:
         """Make one call and hand what came of it to the settler, whatever happens."""
         try:
-            outcome = await self._transport.send(Call(job.attempt_id, f"{job.token}-{job.attempt_id}", opening.target, job.body))
+            outcome = await self._transport.send(
+                Call(job.attempt_id, f"{job.token}-{job.attempt_id}", opening.target, job.body)
+            )
         except asyncio.CancelledError:
             outcome = Outcome(OutcomeKind.UNCERTAIN, error_code="worker_stopped")
         except Exception as error:  # noqa: BLE001 - a bug in a client must not lose the job; the call may have left

@@ -129,7 +129,7 @@ def accept(
             for _ in items:  # read on: the digest is over all of it
                 pass
             return _known(connection, order, tally.digest)
-        jobs = _store(connection, order, items, tally, rulebook, assessors, progress)
+        jobs = _store(connection, order, items, tally, rulebook=rulebook, assessors=assessors, progress=progress)
         if tally.refused or (order.strict and tally.found):
             raise BatchRefusedError(tally.kept, tally.found)
         sealed = {"id": order.batch_id, "digest": tally.digest, "jobs": jobs, "bad_lines": tally.bad_lines}
@@ -161,6 +161,7 @@ def _store(
     order: Order,
     items: Iterator[ParsedJob | Problem],
     tally: _Tally,
+    *,
     rulebook: Rulebook,
     assessors: Sequence[Assessor],
     progress: Callable[[int], None],
@@ -189,9 +190,10 @@ def _copy(connection: Connection, table: str, columns: Sequence[str], rows: Iter
         raise TypeError("COPY needs psycopg")
     statement: LiteralString = "COPY {} ({}) FROM STDIN"
     names = psycopg.sql.SQL(", ").join(map(psycopg.sql.Identifier, columns))
-    with driver.cursor() as cursor, cursor.copy(
-        psycopg.sql.SQL(statement).format(psycopg.sql.Identifier(table), names)
-    ) as copy:
+    with (
+        driver.cursor() as cursor,
+        cursor.copy(psycopg.sql.SQL(statement).format(psycopg.sql.Identifier(table), names)) as copy,
+    ):
         for row in rows:
             copy.write_row(row)
 

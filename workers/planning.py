@@ -1,4 +1,4 @@
-"""Planning a batch: every job gets its tier and its ranked endpoints, and the batch's worst case is held, in one step."""
+"""Planning a batch: each job gets its tier and its ranked endpoints, and the worst case is held, in one step."""
 
 from __future__ import annotations
 
@@ -152,8 +152,6 @@ def _keep(connection: Connection, rulebook: Rulebook) -> dict[str, str]:
     digests: dict[str, str] = {}
     for kind, content in (("policy", rulebook.policy_text), ("catalogue", rulebook.catalogue_text)):
         digest = hashlib.sha256(content.encode()).hexdigest()
-        connection.execute(
-            query("workers", "keep_rulebook"), {"digest": digest, "kind": kind, "content": content}
-        )
+        connection.execute(query("workers", "keep_rulebook"), {"digest": digest, "kind": kind, "content": content})
         digests[f"{kind}_digest"] = digest
     return digests

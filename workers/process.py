@@ -12,7 +12,7 @@ from typing import Any
 
 import structlog
 from celery import signals
-from celery.platforms import SecurityWarning
+from celery.exceptions import SecurityWarning
 from sqlalchemy.exc import DBAPIError
 
 from workers.dispatch import Dispatcher
@@ -136,5 +136,3 @@ def _finish(runtime: Runtime, batches: frozenset[str]) -> None:
         finish_batches(runtime.engine, sorted(batches))
     except DBAPIError as error:
         _log.warning("batch.finish_later", error=type(error).__name__)
-
-

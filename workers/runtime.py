@@ -67,4 +67,6 @@ class Runtime:
             card = catalogue.card_for(endpoint.id, at)
             if card is not None:
                 return Reference(card, card.rates(at))
-        raise ConfigurationError(f"the reference model {name} has no approved price card valid now; add one to the catalogue")
+        raise ConfigurationError(
+            f"the reference model {name} has no approved price card valid now; add one to the catalogue"
+        )

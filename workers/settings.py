@@ -60,7 +60,12 @@ class Settings(BaseSettings):
     """Every setting, its default and what it means. Frozen: read once, handed down."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_file=".env", toml_file="pointsman.toml", extra="ignore", frozen=True, env_ignore_empty=True
+        env_prefix=PREFIX,
+        env_file=".env",
+        toml_file="pointsman.toml",
+        extra="ignore",
+        frozen=True,
+        env_ignore_empty=True,
     )
 
     database_url: Annotated[SecretStr, AfterValidator(_is_postgresql)] | None = Field(
@@ -95,7 +100,10 @@ class Settings(BaseSettings):
     ring_again_s: int = Field(15, ge=1, le=3600, description="seconds after which waiting work is announced again")
     ring_window: int = Field(200, ge=1, le=100_000, description="most chunks of one lane announced at once")
     limits_local_share: float = Field(
-        0.25, gt=0, le=1, description="part of an endpoint's limits that a process uses alone while they can't be shared"
+        0.25,
+        gt=0,
+        le=1,
+        description="part of an endpoint's limits that a process uses alone while they can't be shared",
     )
     hold_days: int = Field(7, ge=1, le=366, description="days after which an unreleased hold goes to review")
 
@@ -127,7 +135,9 @@ def load_settings(**given: Any) -> Settings:
     try:
         return Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
-        lines = (f"{PREFIX}{str(e['loc'][0]).upper()}: {e['msg'].removeprefix('Value error, ')}" for e in error.errors())
+        lines = (
+            f"{PREFIX}{str(e['loc'][0]).upper()}: {e['msg'].removeprefix('Value error, ')}" for e in error.errors()
+        )
         raise ConfigurationError("\n".join(lines)) from None
     except (SettingsError, OSError, ValueError) as error:
         raise ConfigurationError(f"configuration file: {error}") from None

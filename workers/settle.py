@@ -56,7 +56,8 @@ def settle(connection: Connection, calls: Sequence[Settled], reference: Referenc
     The caller commits. Locks are taken in the order jobs, attempts, each by id, as the sweeper does.
     """
     owned = frozenset(
-        row.id for row in connection.execute(query("workers", "settle_jobs"), {"jobs": as_json([_job(c) for c in calls])})
+        row.id
+        for row in connection.execute(query("workers", "settle_jobs"), {"jobs": as_json([_job(c) for c in calls])})
     )
     closed = {
         row.id: row.before

@@ -7,12 +7,18 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from types import FrameType
 
 import click
 
 from gateway.servers import resolve
+from gateway.standin import standin_provider
+from gateway.yard import only_one, open_yard, running_pid
 from workers.lanes import LANES
+from workers.logs import configure_logs
+from workers.process import run_sweeper, run_worker, stop_when_stdin_closes
+from workers.runtime import Runtime
 from workers.settings import load_settings
 
 _STDIN_HELP = "stop when standard input closes: for whoever starts this process and must not leave it behind"
@@ -37,11 +43,6 @@ def worker(lanes: list[str], threads: int | None, until_stdin_closes: bool) -> N
 
     Example: pointsman worker --lanes open,hybrid
     """
-    # Celery takes a second to import; only the long-running commands pay for it.
-    from workers.logs import configure_logs
-    from workers.process import run_worker, stop_when_stdin_closes
-    from workers.runtime import Runtime
-
     settings = load_settings()
     configure_logs(settings.log_format, settings.log_level, "worker")
     urls = resolve(settings)
@@ -58,10 +59,6 @@ def sweeper(until_stdin_closes: bool) -> None:
 
     Several may run; one at a time does the work.
     """
-    from workers.logs import configure_logs
-    from workers.process import run_sweeper, stop_when_stdin_closes
-    from workers.runtime import Runtime
-
     settings = load_settings()
     configure_logs(settings.log_format, settings.log_level, "sweeper")
     urls = resolve(settings)
@@ -79,11 +76,6 @@ def up(workers: int, standin: bool) -> None:
     Servers that are configured are used; else Valkey and PostgreSQL are started in the state folder. From another
     terminal in the same folder: pointsman submit FILE --wait
     """
-    from contextlib import ExitStack
-
-    from gateway.standin import standin_provider
-    from gateway.yard import only_one, open_yard
-
     settings = load_settings()
     stopping = _stop_signals()
     with ExitStack() as stack:
@@ -91,14 +83,15 @@ def up(workers: int, standin: bool) -> None:
         env: dict[str, str] = {}
         if standin:
             env["POINTSMAN_STANDIN_URL"] = stack.enter_context(standin_provider(settings)).url
-        sink = sys.stderr.buffer.write
-        yard = stack.enter_context(open_yard(settings, workers=workers, say=_say, sink=sink, env=env))
+        yard = stack.enter_context(open_yard(settings, workers=workers, say=_say, sink=_log_line, env=env))
         _say(f"pointsman is up: {workers} worker(s) and the sweeper; Ctrl-C stops it")
         while not stopping():
             for name in yard.supervisor.tend():
                 _say(f"the {name} ended and is started again")
             if yard.servers is not None and (ended := yard.servers.ended()):
-                raise click.ClickException(f"the embedded {' and '.join(ended)} ended; see the logs in {settings.state_dir}")
+                raise click.ClickException(
+                    f"the embedded {' and '.join(ended)} ended; see the logs in {settings.state_dir}"
+                )
             time.sleep(0.3)
         _say(f"stopping: calls under way have {settings.grace_s} seconds to finish")
 
@@ -106,8 +99,6 @@ def up(workers: int, standin: bool) -> None:
 @click.command()
 def down() -> None:
     """Stop what `pointsman up` runs in this folder, and wait until it has ended."""
-    from gateway.yard import running_pid
-
     settings = load_settings()
     pid = running_pid(settings.state_dir)
     if pid is None:
@@ -136,3 +127,8 @@ def _stop_signals() -> Callable[[], bool]:
 
 def _say(line: str) -> None:
     click.echo(line, err=True)
+
+
+def _log_line(line: bytes) -> None:
+    sys.stderr.buffer.write(line)
+    sys.stderr.buffer.flush()

@@ -23,7 +23,12 @@ from workers.runtime import Runtime
 from workers.settings import Settings
 from workers.sweep import sweep
 
-FAST = {"POINTSMAN_SETTLE_MS": "50", "POINTSMAN_SWEEP_MS": "200", "POINTSMAN_RING_AGAIN_S": "2", "POINTSMAN_LEASE_S": "3"}
+FAST = {
+    "POINTSMAN_SETTLE_MS": "50",
+    "POINTSMAN_SWEEP_MS": "200",
+    "POINTSMAN_RING_AGAIN_S": "2",
+    "POINTSMAN_LEASE_S": "3",
+}
 
 
 class Trial:
@@ -137,7 +142,12 @@ def job(custom_id: str, ask: str, *, system: str | None = None, model: str = "au
     """A job line as a producer writes it."""
     messages = [{"role": "system", "content": system}] if system else []
     body: dict[str, Any] = {"model": model, "messages": [*messages, {"role": "user", "content": ask}]}
-    return {"custom_id": custom_id, "method": "POST", "url": "/v1/chat/completions", "body": body | {"metadata": metadata}}
+    return {
+        "custom_id": custom_id,
+        "method": "POST",
+        "url": "/v1/chat/completions",
+        "body": body | {"metadata": metadata},
+    }
 
 
 def read_json_lines(path: Path) -> list[dict[str, Any]]:

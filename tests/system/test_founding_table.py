@@ -46,7 +46,10 @@ def test_complex_legal_or_financial_reasoning_goes_to_a_closed_frontier_model(ya
 
 def test_healthcare_inference_and_clinical_support_goes_to_a_closed_frontier_model(yard: Trial) -> None:
     """A dosing question and a grave one without a clinical word both reach a closed frontier model."""
-    asks = {"dose": "Is 40 mg safe with warfarin for my patient?", "grave": "She took twelve of them an hour ago, what now?"}
+    asks = {
+        "dose": "Is 40 mg safe with warfarin for my patient?",
+        "grave": "She took twelve of them an hour ago, what now?",
+    }
     yard.submit([job(name, ask, tenant="st-mary-hospital") for name, ask in asks.items()], "row-clinical")
     jobs = yard.finished("row-clinical")
     for name in asks:
@@ -76,7 +79,7 @@ def test_routine_crm_and_templated_emails_go_to_open_weight_or_chinese_models(ya
 
 
 def test_general_productivity_goes_hybrid_and_only_a_failed_check_reaches_a_closed_model(yard: Trial) -> None:
-    """Of two drafts, the one whose open-weight answer comes back empty is answered by a closed model; both calls are paid."""
+    """Of two drafts, the one whose open-weight answer is empty is answered by a closed model; both calls are paid."""
     open_models = [e.id for e in yard.runtime.rulebook.catalogue.endpoints if _tier(yard, e.model) is Tier.OPEN]
     yard.standin.set_faults([{"match": {"endpoint": e, "contains": "MARK-7"}, "fault": "empty"} for e in open_models])
     ask = "Draft a summary of this quarter's project status for the internal newsletter: the warehouse move is on time."
@@ -90,22 +93,28 @@ def test_general_productivity_goes_hybrid_and_only_a_failed_check_reaches_a_clos
     first, second = yard.attempts("row-hybrid", "flawed")
     assert (first.flaws, first.state, second.purpose, second.state) == (["empty"], "billed", "escalation", "billed")
     for attempt in (first, second):
-        assert yard.one("SELECT sum(amount_pico) AS pico FROM ledger_line WHERE attempt_id = :id", id=attempt.id).pico > 0
+        assert (
+            yard.one("SELECT sum(amount_pico) AS pico FROM ledger_line WHERE attempt_id = :id", id=attempt.id).pico > 0
+        )
 
 
 def test_general_productivity_stays_on_open_weight_alone_where_the_tenant_says_so(yard: Trial) -> None:
     """A tenant whose profile accepts open weight alone for medium stakes gets one unchecked call."""
-    yard.submit([job("draft", "Summarise the attached meeting notes for the team.", tenant="individual/ada")], "row-alone")
+    yard.submit(
+        [job("draft", "Summarise the attached meeting notes for the team.", tenant="individual/ada")], "row-alone"
+    )
     row = yard.finished("row-alone")["draft"]
     assert (row.stakes, row.tier, row.state) == ("medium", "open", "done")
     assert is_open_or_chinese(answered_by(yard, "row-alone", "draft"))
 
 
 def test_individual_builders_use_open_weight_and_their_high_stakes_jobs_are_parked_with_the_price(yard: Trial) -> None:
-    """A hobby question is answered by an open-weight model; a dosing question is parked, told why and what it would cost."""
+    """A hobby question is answered by an open-weight model; a dosing question is parked with reason and price."""
     lines = [
         job("hobby", "Write a limerick about my cat and her sourdough starter.", tenant="individual/ada"),
-        job("dose", "How many mg of ibuprofen can I give my 4-year-old daughter every 4 hours?", tenant="individual/ada"),
+        job(
+            "dose", "How many mg of ibuprofen can I give my 4-year-old daughter every 4 hours?", tenant="individual/ada"
+        ),
     ]
     yard.submit(lines, "row-individual")
     jobs = yard.finished("row-individual")
