@@ -64,14 +64,15 @@ def demo(keep: bool, standin_only: bool) -> None:
         env = {"POINTSMAN_STANDIN_URL": standin.url, **_keys_off(catalogue, off=standin_only)}
         log = stack.enter_context((settings.state_dir / "processes.log").open("wb"))
         yard = stack.enter_context(open_yard(settings, workers=2, say=note, sink=_into(log), env=env))
-        equal = _run(settings.model_copy(update={"standin_url": standin.url}), yard, standin)
+        equal = _run(settings.model_copy(update={"standin_url": standin.url}), yard, standin, standin_only=standin_only)
     show(f"The demo took {duration(time.monotonic() - began)}, servers and all.")
     sys.exit(ExitCode.FINE if equal else ExitCode.UNEXPECTED)
 
 
-def _run(settings: Settings, yard: Yard, standin: StandIn) -> bool:
+def _run(settings: Settings, yard: Yard, standin: StandIn, *, standin_only: bool) -> bool:
     """Submit, watch, show; whether every job is accounted for and the books equal the bill."""
     runtime = Runtime(settings, yard.urls.database, yard.urls.broker, "demo")
+    _warn_of_cost(runtime, standin_only=standin_only)
     try:
         billed_before = int(standin.bill()["total_pico"])
         batch_id = f"{_BATCH}-{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}"
@@ -145,6 +146,14 @@ def _into(log: BinaryIO) -> Callable[[bytes], None]:
         log.flush()
 
     return write
+
+
+def _warn_of_cost(runtime: Runtime, *, standin_only: bool) -> None:
+    """Say which real providers this run will call, before it does."""
+    targets = () if standin_only else runtime.reach.targets.values()
+    real = sorted({runtime.rulebook.catalogue.endpoint(t.endpoint_id).provider for t in targets if not t.standin})
+    if real:
+        note(f"Keys or servers are configured for {', '.join(real)}: these are really called, and may charge for it.")
 
 
 def _keys_off(catalogue: Catalogue, *, off: bool) -> dict[str, str]:
