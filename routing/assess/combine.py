@@ -32,7 +32,7 @@ def combine(found: Sequence[Assessment]) -> Assessment:
     return Assessment(
         stakes=highest.stakes,
         p_high=p_high,
-        p_low=min(min(a.p_low for a in found), 1.0 - p_high),
+        p_low=min(*(a.p_low for a in found), 1.0 - p_high),
         complexity=max(a.complexity for a in found),
         domain=highest.domain,
         data_class=max((a.data_class for a in found), key=lambda d: d.rank),

@@ -5,24 +5,30 @@ from __future__ import annotations
 import math
 import re
 
-from routing.assessment import Reason
 from routing.assess.folding import Folded
+from routing.assessment import Reason
 
 _REASONING = frozenset(
-    "why prove proof derive analyze analyse compare evaluate justify assess explain infer reason reasoning tradeoff "
-    "tradeoffs optimize optimise strategy diagnose argue hypothesis implications critique design architecture plan "
-    "razona demuestra analiza compara evalua begrunde beweise analysiere vergleiche warum demontre analyse pourquoi "
-    "demonstre analise justifique porque".split()
+    """
+    why prove proof derive analyze analyse compare evaluate justify assess explain infer reason reasoning tradeoff
+    tradeoffs optimize optimise strategy diagnose argue hypothesis implications critique design architecture plan
+    razona demuestra analiza compara evalua begrunde beweise analysiere vergleiche warum demontre analyse pourquoi
+    demonstre analise justifique porque
+    """.split()  # noqa: SIM905 - a list of words reads better unquoted
 )
 _CONSTRAINTS = frozenset(
-    "must only exactly least most without unless except ensure avoid never always should required constraint "
-    "constraints format between maximum minimum limit debe solo genau mindestens doit seulement deve apenas".split()
+    """
+    must only exactly least most without unless except ensure avoid never always should required constraint
+    constraints format between maximum minimum limit debe solo genau mindestens doit seulement deve apenas
+    """.split()  # noqa: SIM905 - a list of words reads better unquoted
 )
 _STEPS = re.compile(r" (?:then|next|finally|after that|first|second|third|step|steps|luego|dann|ensuite|depois) ")
 _MATHS = re.compile(r"[=<>^∑∫√≤≥±]|\d\s{0,2}[-+*/]\s{0,2}\d|\\(?:frac|sum|int)")
 _MATHS_WORDS = frozenset(
-    "equation integral derivative theorem probability matrix polynomial eigenvalue limit variance calculate compute "
-    "solve percentage ratio algorithm complexity recursive concurrency asynchronous".split()
+    """
+    equation integral derivative theorem probability matrix polynomial eigenvalue limit variance calculate compute
+    solve percentage ratio algorithm complexity recursive concurrency asynchronous
+    """.split()  # noqa: SIM905 - a list of words reads better unquoted
 )
 _CODE = re.compile(r"```|\bdef |\bclass |\breturn\b|\{[^}]{0,200}\}|;\s|</|\bselect\b|#include|=>")
 _PIECES = (

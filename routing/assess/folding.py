@@ -9,7 +9,8 @@ from dataclasses import dataclass
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff\u0640\u064b-\u0652]")
 _ACCENTS = re.compile("[\u0300-\u036f]")
 _ARABIC = str.maketrans({"أ": "ا", "إ": "ا", "آ": "ا", "ى": "ي", "ة": "ه"})
-_APOSTROPHES = str.maketrans("\u2018\u2019\u02bc\u00b4`", "'''''")
+_APOSTROPHES = re.compile("[\u2018\u2019\u02bc\u00b4`]")
+_ARABIC_LETTER = re.compile("[\u0600-\u06ff]")
 _WORD = re.compile(r"[^\W\d_]+|\d+")
 # Scripts written without word spaces, or with words glued together: they are matched as pieces of text.
 _PIECES = re.compile("[\u0600-\u06ff\u0900-\u097f\u3040-\u30ff\u3400-\u9fff]")
@@ -31,10 +32,13 @@ def flatten(text: str) -> str:
     """NFKC, case-folded, without accents and invisible characters, each run of white space made one space."""
     if text.isascii():
         return " ".join(text.lower().split())
-    plain = unicodedata.normalize("NFKC", text).casefold().translate(_APOSTROPHES)
+    plain = unicodedata.normalize("NFKC", text).casefold()
+    plain = _APOSTROPHES.sub("'", plain)
     plain = _INVISIBLE.sub("", plain)
     plain = unicodedata.normalize("NFC", _ACCENTS.sub("", unicodedata.normalize("NFD", plain)))
-    return " ".join(plain.translate(_ARABIC).split())
+    if _ARABIC_LETTER.search(plain):
+        plain = plain.translate(_ARABIC)
+    return " ".join(plain.split())
 
 
 def fold(flat: str) -> Folded:

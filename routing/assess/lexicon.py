@@ -18,16 +18,21 @@ from __future__ import annotations
 import hashlib
 import re
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from importlib.resources import files
+from typing import Any
 
 from routing.assess.folding import Folded, flatten
 from schemas.vocabulary import Domain
 
 _GAP = re.compile(r"<(\d)>")
 _SHORTEST_STEM = 3
+_ENDING_LENGTHS = range(4, 8)
+# Words whose patterns are kept at hand; longer ones than this are not words, and are looked up afresh.
+_WORDS_KEPT, _LONGEST_KEPT = 50_000, 30
 
 
 class Kind(StrEnum):
@@ -75,8 +80,8 @@ class Lexicon:
         self.rules: list[Rule] = []
         self._terms: list[tuple[Domain, int]] = []
         self._endings: dict[str, int] = {}
-        self._words: dict[str, list[tuple[re.Pattern[str] | None, int, bool]]] = {}
-        self._stems: dict[int, dict[str, list[tuple[re.Pattern[str] | None, int, bool]]]] = {}
+        self._words: dict[str, list[_Entry]] = {}
+        self._stems: dict[int, dict[str, list[_Entry]]] = {}
         self._pieces: list[tuple[str, re.Pattern[str] | None, int, bool]] = []
         digest = hashlib.sha256()
         folder = files("routing.assess") / "lexicons"
@@ -88,49 +93,45 @@ class Lexicon:
             except (KeyError, ValueError) as error:
                 raise ValueError(f"lexicon {file.name}: {error}") from error
         self.digest = digest.hexdigest()[:8]
-        self._all_endings = tuple(self._endings)
+        self._known = lru_cache(maxsize=_WORDS_KEPT)(self._look_up)
 
-    def find(self, text: Folded) -> Found:
-        """The rules and terms that a text holds."""
+    def find(self, text: Folded, terms_only: bool = False) -> Found:
+        """The rules and terms that a text holds; with ``terms_only`` no rules, which is quicker."""
         rules: set[int] = set()
         terms: set[int] = set()
-        for pattern, at, is_term in self._candidates(text):
-            held = terms if is_term else rules
-            if at not in held and (pattern is None or pattern.search(text.line)):
-                held.add(at)
-        ended = (
-            {
-                self._endings[word[-n:]]
-                for word in text.words
-                for n in (4, 5, 6, 7)
-                if word[-n:] in self._endings and len(word) > n + 1
-            }
-            if self._all_endings
-            else set()
-        )
+        for word in text.words:
+            entries, ending = self._known(word) if len(word) <= _LONGEST_KEPT else self._look_up(word)
+            if ending is not None:
+                terms.add(ending)
+            for entry in entries:
+                held = terms if entry.is_term else rules
+                if entry.at in held or (terms_only and not entry.is_term):
+                    continue
+                if any(part.isdisjoint(text.words) for part in entry.beside):
+                    continue
+                if entry.pattern is None or entry.pattern.search(text.line):
+                    held.add(entry.at)
         if text.pieces:
             for literal, pattern, at, is_term in self._pieces:
                 if literal in text.pieces and (pattern is None or pattern.search(text.pieces)):
                     (terms if is_term else rules).add(at)
         weights: dict[Domain, int] = {}
-        for at in sorted(terms | ended):
+        for at in sorted(terms):
             domain, weight = self._terms[at]
             weights[domain] = weights.get(domain, 0) + weight
         return Found(tuple(self.rules[at] for at in sorted(rules)), weights)
 
-    def _candidates(self, text: Folded) -> Iterator[tuple[re.Pattern[str] | None, int, bool]]:
-        words, stems = self._words, self._stems
-        for word in text.words:
-            if word in words:
-                yield from words[word]
-            for length, table in stems.items():
-                if word[:length] in table:
-                    yield from table[word[:length]]
+    def _look_up(self, word: str) -> tuple[tuple[_Entry, ...], int | None]:
+        """The patterns under a word, and the term that its ending stands for."""
+        entries = list(self._words.get(word, ()))
+        for length, table in self._stems.items():
+            entries += table.get(word[:length], ())
+        ends = (self._endings.get(word[-n:]) for n in _ENDING_LENGTHS if len(word) > n + 1)
+        return tuple(entries), next((at for at in ends if at is not None), None)
 
-    def _read(self, lexicon: dict[str, object]) -> None:
+    def _read(self, lexicon: dict[str, Any]) -> None:
         in_pieces = lexicon["script"] == "pieces"
         terms = lexicon.get("terms", {})
-        assert isinstance(terms, dict)  # noqa: S101 - the shape of our own package data
         for name, table in terms.items():
             domain = Domain(name)
             for weight, grade in ((2, "strong"), (1, "weak")):
@@ -138,15 +139,14 @@ class Lexicon:
                     self._terms.append((domain, weight))
                     self._add(term, len(self._terms) - 1, True, in_pieces)
             for ending in table.get("endings", "").split():
-                if len(ending) not in (4, 5, 6, 7):
+                if len(ending) not in _ENDING_LENGTHS:
                     raise ValueError(f"ending {ending!r} must have 4 to 7 letters")
                 self._terms.append((domain, 2))
                 self._endings[ending] = len(self._terms) - 1
         rules = lexicon.get("rule", [])
-        assert isinstance(rules, list)  # noqa: S101 - the shape of our own package data
         for table in rules:
-            domain = Domain(table["domain"]) if "domain" in table else None
-            self.rules.append(Rule(table["code"], Kind(table["kind"]), table["says"], domain))
+            speaks_of = Domain(table["domain"]) if "domain" in table else None
+            self.rules.append(Rule(table["code"], Kind(table["kind"]), table["says"], speaks_of))
             for pattern in _entries(table["patterns"]):
                 self._add(pattern, len(self.rules) - 1, False, in_pieces)
 
@@ -159,14 +159,26 @@ class Lexicon:
         if key is None:
             raise ValueError(f"pattern {pattern!r} names no word that must be there")
         compiled = None if len(parts) == 1 and parts[0].single else re.compile(" " + "".join(p.regex for p in parts))
+        beside = tuple(frozenset(p.words) for p in parts if p.must and p is not key and p.plain)
+        entry = _Entry(compiled, at, is_term, beside)
         for word in map(_anchor, key.words):
             if word.endswith("*"):
                 stem = word[:-1]
                 if len(stem) < _SHORTEST_STEM:
                     raise ValueError(f"pattern {pattern!r}: a stem needs {_SHORTEST_STEM} letters")
-                self._stems.setdefault(len(stem), {}).setdefault(stem, []).append((compiled, at, is_term))
+                self._stems.setdefault(len(stem), {}).setdefault(stem, []).append(entry)
             else:
-                self._words.setdefault(word, []).append((compiled, at, is_term))
+                self._words.setdefault(word, []).append(entry)
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """One pattern under the word it is looked up by; ``beside`` are words of which each set must be there in part."""
+
+    pattern: re.Pattern[str] | None
+    at: int
+    is_term: bool
+    beside: tuple[frozenset[str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +186,11 @@ class _Part:
     words: tuple[str, ...]
     regex: str
     must: bool
+
+    @property
+    def plain(self) -> bool:
+        """Whether one of its words must stand in the text as it is."""
+        return not any(" " in word or "*" in word for word in self.words)
 
     @property
     def single(self) -> bool:

@@ -55,10 +55,11 @@ def _sign(
     data_class: DataClass,
     says: str,
     pattern: str,
+    *,
     holds: Callable[[str], bool] = lambda _: True,
     needs: tuple[str, ...] = (),
 ) -> _Sign:
-    return _Sign(code, data_class, says, re.compile(pattern, re.IGNORECASE), holds, needs)
+    return _Sign(code, data_class, f"holds {says}", re.compile(pattern, re.IGNORECASE), holds, needs)
 
 
 _S, _P = DataClass.SECRET, DataClass.PERSONAL
@@ -70,7 +71,7 @@ _SIGNS = (
         "an access key of a known make",
         r"\b(?:sk-[\w-]{16,200}|AKIA[0-9A-Z]{16}|gh[pousr]_\w{30,100}|xox[abprs]-[\w-]{10,100}|AIza[\w-]{30,50}"
         r"|glpat-[\w-]{16,64}|hf_\w{20,60}|sk_live_\w{16,64})",
-        needs=("sk-", "akia", "gh", "xox", "aiza", "glpat", "hf_", "sk_"),
+        needs=("sk-", "akia", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "xox", "aiza", "glpat", "hf_", "sk_"),
     ),
     _sign("data.bearer", _S, "a signed token", r"\beyJ[\w-]{8,2000}\.[\w-]{8,4000}\.[\w-]{8,1000}", needs=("eyj",)),
     _sign(
@@ -90,8 +91,8 @@ _SIGNS = (
         needs=("://",),
     ),
     _sign("data.email", _P, "an e-mail address", r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{2,24}){1,4}", needs=("@",)),
-    _sign("data.iban", _P, "a bank account number (IBAN)", r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{2,4}){3,8}\b", _iban),
-    _sign("data.card", _P, "a payment card number", r"(?<!\d)\d(?:[ -]?\d){12,18}(?!\d)", _luhn),
+    _sign("data.iban", _P, "a bank account number (IBAN)", r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{2,4}){3,8}\b", holds=_iban),
+    _sign("data.card", _P, "a payment card number", r"(?<!\d)\d(?:[ -]?\d){12,18}(?!\d)", holds=_luhn),
     _sign("data.us_ssn", _P, "a US social security number", r"\b(?!000|666|9\d\d)\d{3}[- ]\d{2}[- ]\d{4}\b"),
     _sign(
         "data.uk_nino",
@@ -99,7 +100,7 @@ _SIGNS = (
         "a UK national insurance number",
         r"\b[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?\d{2} ?\d{2} ?\d{2} ?[A-D]\b",
     ),
-    _sign("data.cn_id", _P, "a Chinese identity number", r"(?<!\d)[1-9]\d{16}[\dX](?!\d)", _chinese_id),
+    _sign("data.cn_id", _P, "a Chinese identity number", r"(?<!\d)[1-9]\d{16}[\dX](?!\d)", holds=_chinese_id),
     _sign("data.br_cpf", _P, "a Brazilian CPF", r"(?<!\d)\d{3}\.\d{3}\.\d{3}-\d{2}(?!\d)"),
     _sign("data.es_dni", _P, "a Spanish DNI or NIE", r"\b(?:\d{8}|[XYZ]\d{7})-?[TRWAGMYFPDXBNJZSQVHLCKE]\b"),
     _sign("data.fr_nir", _P, "a French NIR", r"\b[12] ?\d{2} ?(?:0[1-9]|1[0-2]) ?\d{2} ?\d{3} ?\d{3} ?\d{2}\b"),
@@ -124,14 +125,15 @@ _SIGNS = (
         "a telephone number",
         r"(?<![\w.])(?:\+\d{1,3}[ .()-]{0,3}(?:\d[ .()-]{0,2}){6,13}|\(\d{2,5}\)[ -]?\d{3,4}[ -]?\d{3,5}"
         r"|0\d{1,4}[ ./-]\d{2,4}(?:[ .-]?\d{2,4}){1,4}|\d{3}[ .-]\d{3}[ .-]\d{4}|1[3-9]\d{9})(?![\w])",
-        _phone,
+        holds=_phone,
     ),
     _sign(
         "data.birth",
         _P,
         "a date of birth",
         r"(?:date of birth|d\.?o\.?b\.?|born(?: on)?|nacid[oa]|nacimiento|geboren|geburtsdatum|née? le|nascid[oa]"
-        r"|nascimento|出生|生年月日|تاريخ الميلاد|जन्म)[^\d\n]{0,20}(?:\d{1,4}[./ 年-]{1,2}(?:\d{1,2}|[a-zé]{3,10})[./ 月-]{1,2}\d{2,4}"
+        r"|nascimento|出生|生年月日|تاريخ الميلاد|जन्म)[^\d\n]{0,20}"
+        r"(?:\d{1,4}[./ 年-]{1,2}(?:\d{1,2}|[a-zé]{3,10})[./ 月-]{1,2}\d{2,4}"
         r"|[a-z]{3,10} \d{1,2},? \d{4})",
         needs=("birth", "dob", "d.o", "born", "nac", "gebor", "gebur", "né", "nasc", "出生", "生年", "ميلاد", "जन्म"),
     ),
@@ -139,36 +141,75 @@ _SIGNS = (
         "data.address",
         _P,
         "a postal address",
-        r"\b\d{1,5}[a-z]?,? (?:[\w.'-]{1,30} ){1,4}(?:street|st|avenue|ave|road|rd|lane|ln|drive|dr|boulevard|blvd|court|way|place)\b"
-        r"|\b(?:calle|rue|rua|avenida|via|plaza|avenue de) (?:[\w.'-]{1,30} ){0,4}[\w.'-]{1,30},? (?:n[ºo°.]{0,2} ?)?\d{1,5}\b"
-        r"|\b[\w-]{3,40}(?:straße|strasse|str\.|gasse|weg|platz) \d{1,4}\b"
-        r"|\b\d{1,4},? (?:rue|avenue|boulevard|rua|calle) [\w'-]{2,30}"
-        r"|[\u4e00-\u9fff]{2,12}(?:路|街|巷)\d{1,5}号",
+        r"\b\d{1,5}[a-z]?,? (?:[\w.'-]{1,30} ){1,4}"
+        r"(?:street|st|avenue|ave|road|rd|lane|ln|drive|dr|boulevard|blvd|court|way|place)\b",
     ),
+    _sign(
+        "data.address",
+        _P,
+        "a postal address",
+        r"\b(?:calle|rue|rua|avenida|via|plaza|avenue de) (?:[\w.'-]{1,30} ){0,4}[\w.'-]{1,30},? "
+        r"(?:n[ºo°.]{0,2} ?)?\d{1,5}\b"
+        r"|\b\d{1,4},? (?:rue|avenue|boulevard|rua|calle) [\w'-]{2,30}",
+        needs=("calle ", "rue ", "rua ", "avenida ", "via ", "plaza ", "avenue ", "boulevard "),
+    ),
+    _sign(
+        "data.address",
+        _P,
+        "a postal address",
+        r"(?:straße|strasse|str\.|gasse|weg|platz) \d{1,4}\b",
+        needs=("straße ", "strasse ", "str. ", "gasse ", "weg ", "platz "),
+    ),
+    _sign("data.address", _P, "a postal address", r"[\u4e00-\u9fff](?:路|街|巷)\d{1,5}号", needs=("号",)),
     _sign(
         "data.account",
         _P,
         "a number that stands for a person",
-        r"\b(?:account|customer|patient|member|employee|policy|case|mrn|nhs)(?: (?:id|no|number|nr))?\.?\s{0,2}[:#]\s{0,2}[A-Z]{0,4}[- ]?\d{4,14}\b",
+        r"\b(?:account|customer|patient|member|employee|policy|case|mrn|nhs)(?: (?:id|no|number|nr))?\.?"
+        r"\s{0,2}[:#]\s{0,2}[A-Z]{0,4}[- ]?\d{4,14}\b",
         needs=("account", "customer", "patient", "member", "employee", "policy", "case", "mrn", "nhs"),
+    ),
+    _Sign(
+        "data.named",
+        _P,
+        "holds a person named with a title",
+        re.compile(
+            r"\b(?:Mr|Mrs|Ms|Dr|Herrn?|Frau|Señora?|Sra?|Mme|Monsieur|Madame|Dona|MR|MRS|MS|DR)\.? "
+            r"[A-ZÀ-Þ][\w'’-]{1,30}"
+        ),
+    ),
+    _Sign(
+        "data.named",
+        _P,
+        "holds a person named in a field",
+        re.compile(
+            r"\b(?:[Nn]ame|[Nn]ombre|[Nn]om|[Nn]ome|[Pp]atient|[Cc]ustomer|[Cc]lient|[Aa]pplicant|姓名|氏名)\s{0,2}[:：]\s{0,2}"
+            r"(?:[A-ZÀ-Þ][\w'’-]{1,30} [A-ZÀ-Þ][\w'’-]{1,30}|[\u4e00-\u9fff]{2,4})"
+        ),
     ),
     _sign(
         "data.named",
         _P,
-        "a person named in full with a title or as a field",
-        r"\b(?:mrs?|ms|dr|herr|frau|señora?|sra?|mme|monsieur|madame|dona)\.? (?-i:[A-ZÀ-Þ])[\w'’-]{1,30}"
-        r"|(?:\bname|\bnombre|\bnom|\bnome|\bpatient|\bcustomer|\bclient|\bapplicant|姓名|氏名)\s{0,2}[:：]\s{0,2}"
-        r"(?:(?-i:[A-ZÀ-Þ])[\w'’-]{1,30} (?-i:[A-ZÀ-Þ])[\w'’-]{1,30}|[\u4e00-\u9fff]{2,4})"
-        r"|\b(?:my name is|i am called|me llamo|ich hei(?:ß|ss)e|je m'appelle|meu nome é|mein name ist) (?-i:[A-ZÀ-Þ])\w{1,30}"
-        r"|我叫[\u4e00-\u9fff]{2,4}",
+        "a person who gives their name",
+        r"\b(?:my name is|i am called|me llamo|ich hei(?:ß|ss)e|je m'appelle|meu nome é|mein name ist) "
+        r"(?-i:[A-ZÀ-Þ])\w{1,30}|我叫[\u4e00-\u9fff]{2,4}",
+        needs=("my name is", "i am called", "me llamo", "ich hei", "je m'appelle", "meu nome", "mein name", "我叫"),
     ),
 )
+#: A text without six digits in a row, or nearly so, holds no number of these kinds.
+_NUMBERS = frozenset(
+    {"data.iban", "data.card", "data.us_ssn", "data.uk_nino", "data.cn_id", "data.br_cpf", "data.es_dni"}
+    | {"data.fr_nir", "data.in_aadhaar", "data.passport", "data.phone", "data.account"}
+)
+_DIGITS = re.compile(r"\d(?:[ ()./-]{0,3}\d){4}")
 
 _PERSONS = frozenset(
-    "i me my he she him her his hers we our they patient mother father mom mum dad son daughter husband wife child baby "
-    "employee applicant candidate client man woman boy girl paciente hijo hija madre padre esposa marido mi su patientin "
-    "sohn tochter mutter vater mann frau mein meine ich er sie patiente fils fille mere pere mari femme mon ma elle il "
-    "filho filha mae pai minha meu ele ela".split()
+    """
+    i me my he she him her his hers we our they patient mother father mom mum dad son daughter husband wife child
+    baby employee applicant candidate client man woman boy girl paciente hijo hija madre padre esposa marido mi su
+    patientin sohn tochter mutter vater mann frau mein meine ich er sie patiente fils fille mere pere mari femme
+    mon ma elle il filho filha mae pai minha meu ele ela
+    """.split()  # noqa: SIM905 - a list of words reads better unquoted
 )
 _PERSON_PIECES = (
     "我",
@@ -210,11 +251,14 @@ def data_class(text: str, whole: Folded, weights: dict[Domain, int]) -> tuple[Da
     lowered = text.casefold()
     reasons: list[Reason] = []
     found = DataClass.INTERNAL
+    numbers = _DIGITS.search(text) is not None
     for sign in _SIGNS:
+        if (sign.code in _NUMBERS and not numbers) or any(sign.code == r.code for r in reasons):
+            continue
         if sign.needs and not any(need in lowered for need in sign.needs):
             continue
         if any(sign.holds(match[0]) for match in sign.pattern.finditer(text)):
-            reasons.append(Reason(sign.code, "data_class", f"holds {sign.says}"))
+            reasons.append(Reason(sign.code, "data_class", sign.says))
             found = max(found, sign.data_class, key=lambda d: d.rank)
     if found is not DataClass.SECRET:
         person = bool(_PERSONS & whole.words) or any(p in whole.pieces for p in _PERSON_PIECES if whole.pieces)

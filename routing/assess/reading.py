@@ -20,7 +20,8 @@ _SENTENCES = 40
 
 _SENTENCE = re.compile(r"[^.?!;。？！；؟।]{1,2000}[.?!;。？！；؟।]?")
 _QUOTED = re.compile(
-    r'"[^"]{2,3000}"|“[^”]{2,3000}”|«[^»]{2,3000}»|「[^」]{2,3000}」|```.{2,3000}?```|<<.{2,3000}?>>'
+    r'"[^"]{2,3000}"|“[^”]{2,3000}”|«[^»]{2,3000}»'
+    r"|「[^」]{2,3000}」|```.{2,3000}?```|<<.{2,3000}?>>"
     r"|(?<=[\s:,])'.{10,600}?'(?=[\s.,;]|$)"
 )
 _LABELLED = re.compile(
@@ -31,7 +32,8 @@ _LABELLED = re.compile(
     r"(?: #?\d{1,6})?\s?[:：=]"
 )
 _ADDED = re.compile(
-    r"(?:^|[.?!;,。？！；،]\s?)(?:also|additionally|and then|then|finally|afterwards|besides|furthermore|plus|ps|p\.s|"
+    r"(?:^\s{0,9}|[.?!;,。？！；，]\s{0,3})"
+    r"(?:also|additionally|and then|then|finally|afterwards|besides|furthermore|plus|ps|p\.s|"
     r"by the way|btw|one more|after that|además|ademas|tambien|ausserdem|zusatzlich|aussi|de plus|ensuite|alem disso|"
     r"tambem|另外|此外|还有|然后|また|さらに|それから|ايضا|بالاضافه|इसके अलावा|साथ ही)"
 )
@@ -44,15 +46,15 @@ class Reading:
 
     ``whole`` is all that was read. ``asked`` is where an ask may stand (system, head and tail of the user's turns),
     ``outside`` is the same without what is quoted or labelled as data, ``system`` the system messages alone.
-    ``sentences`` are those of ``outside``, each with whether it ends in a question mark. ``options`` tells of
-    lettered answers to choose from. ``length`` and ``unread`` are in characters.
+    ``sentences`` are those of ``outside`` (not yet folded), each with whether it ends in a question mark.
+    ``options`` tells of lettered answers to choose from. ``length`` and ``unread`` are in characters.
     """
 
     whole: Folded
     system: Folded
     asked: Folded
     outside: Folded
-    sentences: tuple[tuple[Folded, bool], ...]
+    sentences: tuple[tuple[str, bool], ...]
     options: bool
     length: int
     unread: int
@@ -63,15 +65,16 @@ def read(prompt: Prompt) -> Reading:
     text = prompt.text
     kept = _ends(text, READ_AT_MOST // 2, READ_AT_MOST // 2)
     system = flatten(_ends(prompt.system, 6_000, 2_000))
-    turns = [flatten(_ends(t, _TURN_HEAD, _TURN_TAIL)) for role, t in prompt.turns if role == "user"][-_TURNS_ASKED:]
+    users = [text for role, text in prompt.turns if role == "user"]
+    turns = [flatten(_ends(text, _TURN_HEAD, _TURN_TAIL)) for text in users[-_TURNS_ASKED:]]
     asked = [system, *turns]
     outside = [_outside(part) for part in asked]
-    sentences: list[tuple[Folded, bool]] = []
+    sentences: list[tuple[str, bool]] = []
     for part in outside:
         found = [s for s in _SENTENCE.findall(part) if not s.isspace()]
         if len(found) > _SENTENCES:
             found = found[: _SENTENCES // 2] + found[-_SENTENCES // 2 :]
-        sentences += [(fold(s), s[-1] in "?؟") for s in found]
+        sentences += [(s, s[-1] in "?؟") for s in found]
     asked_flat, outside_flat = " . ".join(asked), " . ".join(outside)
     asked_fold = fold(asked_flat)
     short = len(text) <= _TURN_HEAD and len(prompt.turns) == 1

@@ -38,7 +38,7 @@ class RuleAssessor:
     def _assess(self, prompt: Prompt) -> Assessment:
         text = prompt.text
         reading = read(prompt)
-        whole = self._lexicon.find(reading.whole)
+        whole = self._lexicon.find(reading.whole, terms_only=reading.whole is not reading.asked)
         verdict = judge(reading, whole, self._lexicon)
         domain, why_domain = _domain(verdict, whole)
         score, why_complex = complexity(text, reading.whole, reading.options)
