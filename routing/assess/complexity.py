@@ -30,7 +30,7 @@ _MATHS_WORDS = frozenset(
     solve percentage ratio algorithm complexity recursive concurrency asynchronous
     """.split()  # noqa: SIM905 - a list of words reads better unquoted
 )
-_CODE = re.compile(r"```|\bdef |\bclass |\breturn\b|\{[^}]{0,200}\}|;\s|</|\bselect\b|#include|=>")
+_CODE = re.compile(r"```|\bdef |\bclass |\breturn\b|\{[^}]{0,200}\}|;\n|</|\bselect\b|#include|=>")
 _PIECES = (
     "为什么",
     "证明",

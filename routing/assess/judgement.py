@@ -7,11 +7,12 @@ Where nothing speaks for low the level is medium, and high where a field of cons
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from routing.assess.folding import fold
+from routing.assess.folding import Folded, fold
 from routing.assess.lexicon import Found, Kind, Lexicon, Rule
 from routing.assess.reading import Reading
 from routing.assessment import Reason
@@ -44,6 +45,9 @@ _ANSWERS = frozenset(
 )
 
 
+_FORMAT = re.compile(r" (?:answer|answers|reply|respond) (?:only |just )?(?:with|by|exactly|in|using|as) ")
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """Stakes with honest ordinal scores (calibration is the trained model's), and what set them."""
@@ -71,7 +75,7 @@ class _View:
         self.scope, self.terms = self.asked, whole
         if self.by_kind[Kind.PROCESS]:
             in_system = lexicon.find(reading.system)
-            self.only_rows = bool(in_system.of(Kind.PROCESS)) and not reading.system.words & _ANSWERS
+            self.only_rows = bool(in_system.of(Kind.PROCESS)) and not _answers_people(reading.system)
             self.scope = self.terms = in_system if self.only_rows else outside
         self.field, self.weight = _heaviest(self.terms, INQUIRY)
         self.concern, self.held = _heaviest(self.terms, CONSEQUENCE)
@@ -201,6 +205,11 @@ def _default(view: _View) -> Verdict | None:
 
 
 _CHECKS = (_grave, _decision, _exam, _personal, _document, _question, _low, _medium, _unsure, _default)
+
+
+def _answers_people(system: Folded) -> bool:
+    """Whether a system message has the model answer people; how an answer must look ("answer with ...") is not that."""
+    return bool(frozenset(_FORMAT.sub(" ", system.line).split()) & _ANSWERS)
 
 
 def _is_desk_request(by_kind: dict[Kind, tuple[Rule, ...]], reading: Reading, view: Found) -> bool:

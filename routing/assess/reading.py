@@ -37,6 +37,8 @@ _ADDED = re.compile(
     r"by the way|btw|one more|after that|además|ademas|tambien|ausserdem|zusatzlich|aussi|de plus|ensuite|alem disso|"
     r"tambem|另外|此外|还有|然后|また|さらに|それから|ايضا|بالاضافه|इसके अलावा|साथ ही)"
 )
+# Names such as ``card_arrival``: labels, fields and variables, which ask nothing.
+_IDENTIFIER = re.compile(r"\b[^\W_]+(?:_[^\W_]+)+\b")
 _OPTION = re.compile(r"(?:^|[\s\n])\(?([a-j])[.)]\s")
 
 
@@ -64,7 +66,7 @@ def read(prompt: Prompt) -> Reading:
     """Fold a prompt's parts."""
     text = prompt.text
     kept = _ends(text, READ_AT_MOST // 2, READ_AT_MOST // 2)
-    system = flatten(_ends(prompt.system, 6_000, 2_000))
+    system = _IDENTIFIER.sub(" ", flatten(_ends(prompt.system, 6_000, 2_000)))
     users = [text for role, text in prompt.turns if role == "user"]
     turns = [flatten(_ends(text, _TURN_HEAD, _TURN_TAIL)) for text in users[-_TURNS_ASKED:]]
     asked = [system, *turns]
