@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from schemas.database import query
 from schemas.money import usd_exact
@@ -15,8 +16,9 @@ from schemas.output import AnswerError, AnswerResponse, OutputLine, Receipt
 from schemas.problems import Problem, ProblemCode
 from schemas.vocabulary import BatchState, JobState, Stakes, Tier
 
-#: Rows that are fetched together: answers may be long.
-_FETCHED = 200
+#: Jobs that are read together: their answers may be long.
+_PAGE = 500
+_FETCHED = 1000
 _ERROR_CODE = re.compile(r"[a-z0-9_.-]{1,64}")
 
 
@@ -41,39 +43,58 @@ def readiness(connection: Connection, batch_id: str) -> Readiness | None:
 
 
 def output_lines(connection: Connection, batch_id: str) -> Iterator[OutputLine]:
-    """The lines of all jobs that have ended, as one snapshot. Keep the connection until the last is read."""
-    rows = connection.execution_options(yield_per=_FETCHED).execute(query("workers", "results"), {"batch": batch_id})
-    return map(_line, rows)
+    """The lines of all jobs that have ended, page by page; one that ends meanwhile may be among them."""
+    # The planner knows nothing yet of a batch that has just ended, and would scan whole tables for every page.
+    connection.execute(text("SET LOCAL enable_seqscan = off"))
+    after = 0
+    while True:
+        page = {"batch": batch_id, "after": after, "page": _PAGE}
+        jobs = connection.execute(query("workers", "results_jobs"), page).all()
+        if not jobs:
+            return
+        after = jobs[-1].line
+        ids = {"jobs": [job.id for job in jobs]}
+        answers, flaws, costs = (
+            {row.job_id: row for row in connection.execute(query("workers", f"results_{what}"), ids)}
+            for what in ("answers", "flaws", "costs")
+        )
+        for job in jobs:
+            spent = costs.get(job.id)
+            found = flaws.get(job.id)
+            yield _line(job, answers.get(job.id), tuple(found.flaws) if found else (), int(spent.pico) if spent else 0)
 
 
-def problems(connection: Connection, batch_id: str) -> Iterator[Problem]:
-    """What was wrong with the lines of a batch that were left out. Keep the connection until the last is read."""
-    rows = connection.execution_options(yield_per=_FETCHED).execute(query("workers", "problems"), {"batch": batch_id})
-    return (Problem(row.line, row.custom_id, row.field, ProblemCode(row.code), row.says) for row in rows)
+@contextmanager
+def problems(connection: Connection, batch_id: str) -> Iterator[Iterator[Problem]]:
+    """What was wrong with the lines of a batch that were left out, to be read within the context."""
+    streaming = connection.execution_options(yield_per=_FETCHED)
+    with streaming.execute(query("workers", "problems"), {"batch": batch_id}) as rows:
+        yield (Problem(row.line, row.custom_id, row.field, ProblemCode(row.code), row.says) for row in rows)
 
 
-def _line(row: Any) -> OutputLine:
-    state = JobState(row.state)
-    done = state is JobState.DONE
+def _line(job: Any, answer: Any, flaws: tuple[str, ...], cost_pico: int) -> OutputLine:
+    state = JobState(job.state)
     receipt = Receipt(
         state=state,  # type: ignore[arg-type]  # the query takes ended jobs only, and pydantic checks it
-        stakes=Stakes(row.stakes),
-        tier=Tier(row.tier) if row.tier else None,
-        endpoint=row.endpoint,
-        model=row.model,
-        standin=bool(row.standin),
-        attempts=row.attempts,
-        escalated=row.stage > 0,
-        flaws=tuple(row.flaws or ()),
-        cost_usd=usd_exact(int(row.pico or 0)),
-        reason=row.reason,
+        stakes=Stakes(job.stakes),
+        tier=Tier(job.tier) if job.tier else None,
+        endpoint=answer and answer.endpoint,
+        model=answer and answer.model,
+        standin=bool(answer and answer.standin),
+        attempts=job.attempts,
+        escalated=job.stage > 0,
+        flaws=flaws,
+        cost_usd=usd_exact(cost_pico),
+        reason=job.reason,
     )
     response = error = None
-    if done:
-        response = AnswerResponse(status_code=row.status or 200, request_id=row.request_id or "", body=row.completion)
+    if state is JobState.DONE:
+        response = AnswerResponse(
+            status_code=answer.status or 200, request_id=answer.request_id or "", body=answer.completion
+        )
     else:
-        error = AnswerError(code=_code(row.reason, state), message=row.reason_says or f"the job is {state}")
-    return OutputLine(id=f"job_{row.id}", custom_id=row.custom_id, response=response, error=error, pointsman=receipt)
+        error = AnswerError(code=_code(job.reason, state), message=job.reason_says or f"the job is {state}")
+    return OutputLine(id=f"job_{job.id}", custom_id=job.custom_id, response=response, error=error, pointsman=receipt)
 
 
 def _code(reason: str | None, state: JobState) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import islice
 
-from gateway.cli.display import note
+from gateway.cli.display import counted, note
 from gateway.cli.exit_codes import CommandError, ExitCode
 from schemas.problems import Problem
 
@@ -36,7 +36,9 @@ class BadLines:
         if self.refused:
             raise CommandError(ExitCode.REFUSED, "the batch would be refused: see above")
         if strict and self.found:
-            raise CommandError(ExitCode.REFUSED, f"--strict: {self.found} problems, so the batch would be refused")
+            raise CommandError(
+                ExitCode.REFUSED, f"--strict: {counted(self.found, 'problem')}, so the batch would be refused"
+            )
         if not jobs:
             raise CommandError(ExitCode.REFUSED, "none of the lines is a job")
 

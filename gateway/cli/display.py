@@ -85,6 +85,11 @@ def count(number: int) -> str:
     return f"{number:,}"
 
 
+def counted(number: int, noun: str) -> str:
+    """A number of things: ``1 job``, ``2 jobs``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def percent(part: int, whole: int) -> str:
     """A share in per cent with one decimal, nothing where there is no whole. Exact on integers."""
     if not whole:

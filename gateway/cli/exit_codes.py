@@ -22,7 +22,7 @@ MEANINGS = {
     ExitCode.FINE: "fine (also where bad lines were left out of a batch)",
     ExitCode.UNEXPECTED: "an error that nobody foresaw",
     ExitCode.USAGE: "wrong usage, setting, policy, catalogue or schema",
-    ExitCode.REFUSED: "the input was refused; nothing was stored",
+    ExitCode.REFUSED: "the input was refused: nothing of it runs",
     ExitCode.INCOMPLETE: "the batch is finished; some of its jobs are parked or failed",
     ExitCode.NOT_FOUND: "there is no such batch or job",
     ExitCode.AWAY: "a server is away",

@@ -13,11 +13,19 @@ from workers.explain import explain as explain_job
 from workers.explain_words import story
 from workers.explanation import AttemptExplained, Explanation, StageExplained
 
+#: Endpoints that qualify are listed up to this many, cheapest first, unless all are asked for.
+_MOST_QUALIFIED = 5
+
 
 @click.command()
 @click.argument("batch_or_job")
 @click.argument("custom_id", required=False)
-@click.option("--all", "every", is_flag=True, help="list every endpoint that was ruled out, not only cheaper ones")
+@click.option(
+    "--all",
+    "every",
+    is_flag=True,
+    help="list every endpoint, not only the cheapest and those ruled out that are cheaper",
+)
 @json_option
 def explain(batch_or_job: str, custom_id: str | None, every: bool, as_json: bool) -> None:
     """Explain one job, named by BATCH and CUSTOM_ID or by its number alone: what set its stakes, which endpoints
@@ -77,10 +85,12 @@ def _stage(stage: StageExplained, *, every: bool) -> None:
                 one.card,
                 ", ".join(f"{meter} {rate}" for meter, rate in one.rates.items()),
             )
-            for one in stage.qualified
+            for one in (stage.qualified if every else stage.qualified[:_MOST_QUALIFIED])
         ]
         columns = ("qualifies", *numbers, "price card", "USD per million tokens")
         show_table(columns, rows, right=numbers)
+        if len(rows) < len(stage.qualified):
+            show(f"({len(stage.qualified) - len(rows)} dearer ones qualify too; --all lists them)")
     excluded = [one for one in stage.excluded if every or one.cheaper]
     if excluded:
         rows_out = [

@@ -10,7 +10,7 @@ import click
 
 from gateway.cli.bad_lines import BadLines
 from gateway.cli.bulk_file import line_limits, open_twice
-from gateway.cli.display import count, note, percent, show, show_json, show_json_line, show_table
+from gateway.cli.display import count, counted, note, percent, show, show_json, show_json_line, show_table
 from gateway.cli.options import batch_options, json_option, submission
 from gateway.cli.pace import Pace
 from gateway.cli.session import without_servers
@@ -123,7 +123,7 @@ def _json(forecast: Forecast, bad: BadLines, reference: Reference, model: str, *
 def _show(forecast: Forecast, asked: Submission, reference: Reference, model: str) -> None:
     total = forecast.total
     parked = sum(reason.jobs for reason in forecast.parked.values())
-    show(f"{count(forecast.jobs)} jobs: {count(total.jobs)} would be sent, {count(parked)} parked.")
+    show(f"{counted(forecast.jobs, 'job')}: {count(total.jobs)} would be sent, {count(parked)} parked.")
     numbers = ("jobs", "expected USD", "at most USD", "baseline USD*")
     groups = sorted(forecast.groups.items(), key=lambda group: (-group[0][0].rank, -group[0][1].rank))
     rows = [(stakes, tier, *_cells(share)) for (stakes, tier), share in groups]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import BinaryIO
 
@@ -13,7 +13,7 @@ import click
 from sqlalchemy import Engine
 
 from gateway.cli import watch as watching
-from gateway.cli.display import count, note, show, show_json_line
+from gateway.cli.display import count, counted, note, show, show_json_line
 from gateway.cli.exit_codes import CommandError, ExitCode
 from gateway.cli.options import json_option
 from gateway.cli.pace import Pace
@@ -51,9 +51,9 @@ def results(batch: str, output: Path | None, bad_lines: bool, wait: bool, _as_js
             return
         written, failed = _write(runtime.engine, batch, output)
     if not ready.finished:
-        note(f"batch {batch} isn't finished: {count(written)} of its {count(ready.jobs)} jobs have ended so far")
+        note(f"batch {batch} isn't finished: {count(written)} of its {counted(ready.jobs, 'job')} have ended so far")
     if output is not None:
-        note(f"{count(written)} results are in {output}")
+        note(f"{counted(written, 'result')} written to {output}")
     if ready.finished and failed:
         raise click.exceptions.Exit(ExitCode.INCOMPLETE)
 
@@ -82,8 +82,8 @@ def _ready(engine: Engine, batch: str) -> Readiness:
 
 
 def _list_problems(engine: Engine, batch: str, *, as_json: bool) -> None:
-    with engine.connect() as connection:
-        for problem in reading.problems(connection, batch):
+    with engine.connect() as connection, reading.problems(connection, batch) as found:
+        for problem in found:
             if as_json:
                 show_json_line(problem.as_json())
             else:
@@ -92,12 +92,12 @@ def _list_problems(engine: Engine, batch: str, *, as_json: bool) -> None:
 
 def _write(engine: Engine, batch: str, output: Path | None) -> tuple[int, int]:
     """Write all lines; how many there were, and how many of them are no answers."""
-    with engine.connect() as connection, Pace("results") as pace:
-        lines = pace.over(output_lines(connection, batch))
-        if output is None:
-            return _copy(lines, sys.stdout.buffer)
-        with _whole(output) as file:
-            return _copy(lines, file)
+    with (
+        nullcontext(sys.stdout.buffer) if output is None else _whole(output) as file,
+        engine.connect() as connection,
+        Pace("results") as pace,
+    ):
+        return _copy(pace.over(output_lines(connection, batch)), file)
 
 
 def _copy(lines: Iterable[OutputLine], file: BinaryIO) -> tuple[int, int]:

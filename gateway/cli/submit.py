@@ -9,7 +9,7 @@ import click
 
 from gateway.cli.bad_lines import MOST_SHOWN, tell_problems
 from gateway.cli.bulk_file import line_limits, open_bulk
-from gateway.cli.display import count, note, show, show_json
+from gateway.cli.display import counted, note, show, show_json
 from gateway.cli.exit_codes import CommandError, ExitCode
 from gateway.cli.options import batch_options, json_option, submission
 from gateway.cli.pace import Pace
@@ -106,7 +106,7 @@ def _take_in(runtime: Runtime, file: str, asked: Submission, *, as_json: bool) -
             show_json({"batch": order.batch_id, "refused": True, "problems": listed, "found": refused.found})
         else:
             tell_problems(refused.problems, refused.found, "; --json lists them")
-        says = f"the batch was refused ({count(refused.found)} problems); nothing of it was stored"
+        says = f"the batch was refused ({counted(refused.found, 'problem')}); nothing of it was stored"
         raise CommandError(ExitCode.REFUSED, says) from None
     except KeyReusedError as refused:
         raise CommandError(ExitCode.REFUSED, str(refused)) from None
@@ -117,8 +117,8 @@ def _bad_lines(runtime: Runtime, receipt: Receipt, *, as_json: bool) -> list[dic
     most = MOST_PROBLEMS if as_json else MOST_SHOWN
     first: list[Problem] = []
     found = 0
-    with runtime.engine.connect() as connection:
-        for problem in problems(connection, receipt.batch_id):
+    with runtime.engine.connect() as connection, problems(connection, receipt.batch_id) as listed:
+        for problem in listed:
             found += 1
             if len(first) < most:
                 first.append(problem)
@@ -129,8 +129,8 @@ def _bad_lines(runtime: Runtime, receipt: Receipt, *, as_json: bool) -> list[dic
 
 def _tell(receipt: Receipt, *, wait: bool) -> None:
     how = "was accepted before" if receipt.known else "is accepted"
-    bad = f", {count(receipt.bad_lines)} bad lines left out" if receipt.bad_lines else ""
-    show(f"Batch {receipt.batch_id} {how}: {count(receipt.jobs)} jobs{bad}.")
+    bad = f", {counted(receipt.bad_lines, 'bad line')} left out" if receipt.bad_lines else ""
+    show(f"Batch {receipt.batch_id} {how}: {counted(receipt.jobs, 'job')}{bad}.")
     if not wait:
         show(
             f"Next: pointsman status {receipt.batch_id}",

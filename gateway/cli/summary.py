@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.cli.display import count, percent, show, show_table
+from gateway.cli.display import count, counted, percent, show, show_table
 from gateway.cli.exit_codes import ExitCode
 from schemas.money import usd_short
 from schemas.vocabulary import BatchState, JobState
@@ -34,18 +34,18 @@ def exit_code(status: BatchStatus) -> ExitCode:
 
 def standin_sentence(standin: int, made: int) -> str:
     """That answers are no model's, in plain words."""
-    part = "All" if standin == made else f"{count(standin)} of the"
+    part = "All" if standin == made else f"{count(standin)} of"
     return (
-        f"{part} {count(made)} calls went to the stand-in provider, not to models: those answers are made up for "
+        f"{part} {counted(made, 'call')} went to the stand-in provider, not to models: those answers are made up for "
         "trials, and nobody charges what they are shown to cost."
     )
 
 
 def _head(status: BatchStatus) -> None:
     states = [f"{count(n)} {state.value}" for state in JobState if (n := status.count(state))]
-    show(f"Batch {status.id} of {status.tenant} is {status.state}: {count(status.jobs)} jobs ({', '.join(states)})")
+    show(f"Batch {status.id} of {status.tenant} is {status.state}: {counted(status.jobs, 'job')} ({', '.join(states)})")
     if status.bad_lines:
-        show(f"{count(status.bad_lines)} bad lines were left out; see them with: pointsman problems {status.id}")
+        show(f"{counted(status.bad_lines, 'bad line')} left out; see them with: pointsman problems {status.id}")
 
 
 def _groups(status: BatchStatus) -> None:
@@ -85,7 +85,7 @@ def _money(status: BatchStatus) -> None:
     cost = f"Cost: {usd_short(status.settled_pico)} USD billed"
     if status.accrued_pico or status.calls.uncertain:
         cost += (
-            f", and {usd_short(status.accrued_pico)} USD accrued for {count(status.calls.uncertain)} calls "
+            f", and {usd_short(status.accrued_pico)} USD accrued for {counted(status.calls.uncertain, 'call')} "
             "that may yet be charged"
         )
     if status.budget_pico is not None:
@@ -104,7 +104,7 @@ def _money(status: BatchStatus) -> None:
             f"the saving is {usd_short(saving)} USD{f' ({share})' if share else ''}."
         )
     if status.escalated:
-        show(f"{count(status.escalated)} jobs went on to a stronger model, since a cheap answer failed its check.")
+        show(f"{counted(status.escalated, 'job')} went on to a stronger model, since a cheap answer failed its check.")
 
 
 def _endings(status: BatchStatus) -> None:

@@ -16,7 +16,7 @@ from rich.text import Text
 from sqlalchemy import Engine
 from sqlalchemy.exc import InterfaceError, OperationalError
 
-from gateway.cli.display import console, count, duration, note
+from gateway.cli.display import console, count, counted, duration, note
 from gateway.cli.exit_codes import CommandError, ExitCode
 from schemas.money import usd_short
 from schemas.vocabulary import BatchState, JobState, Tier
@@ -112,7 +112,7 @@ def _table(found: Progress) -> RenderableType:
 
 def _words(found: Progress) -> list[str]:
     """The sentences of the display: how many jobs ended, the cost so far, the time that is left, and a hint."""
-    ended = f"{count(found.ended)} of {count(found.jobs)} jobs ended"
+    ended = f"{count(found.ended)} of {counted(found.jobs, 'job')} ended"
     states = {state: sum(n for (_, s), n in found.by.items() if s is state) for state in _SHOWN}
     listed = ", ".join(f"{count(n)} {state.value}" for state, n in states.items() if n)
     cost = f"{usd_short(found.settled_pico)} USD so far"

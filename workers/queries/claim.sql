@@ -1,8 +1,14 @@
 -- Claim due jobs of a chunk and write down the calls that are about to leave, in one statement.
 -- The database's clock decides what is due and how long the lease runs.
+-- With :spent, jobs that failed that often at this endpoint are left for the next one (429 is pressure, not failure).
 WITH due AS (
     SELECT id FROM job
     WHERE chunk_id = :chunk AND state = 'queued' AND ended_at IS NULL AND next_attempt_at <= now()
+        AND (CAST(:spent AS integer) IS NULL OR attempts < CAST(:spent AS integer) OR (
+            SELECT count(*) FROM attempt
+            WHERE attempt.job_id = job.id AND attempt.stage = job.stage AND attempt.endpoint = :endpoint
+                AND attempt.state IN ('unbilled', 'uncertain') AND attempt.status IS DISTINCT FROM 429
+        ) < CAST(:spent AS integer))
     ORDER BY id LIMIT :want
     FOR UPDATE SKIP LOCKED
 ), taken AS (

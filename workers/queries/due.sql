@@ -1,5 +1,5 @@
--- A chunk and how much of it is due: what a worker looks at before it asks for permits.
-SELECT chunk.endpoints, chunk.lane, due.jobs, due.tokens
+-- A chunk and how much of it is due, by the database's clock: what a worker looks at before it asks for permits.
+SELECT chunk.endpoints, chunk.lane, due.jobs, due.tokens, now() AS at
 FROM chunk CROSS JOIN LATERAL (
     SELECT count(*) AS jobs,
         CAST(coalesce(avg(prompt_tokens + CAST(decision ->> 'output_tokens' AS integer)), 0) AS integer) AS tokens

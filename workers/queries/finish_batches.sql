@@ -1,9 +1,12 @@
 -- Finish planned batches whose jobs have all ended, and release their holds.
-WITH finished AS (
-    UPDATE batch SET state = 'finished', finished_at = now()
+WITH complete AS (
+    SELECT id FROM batch
     WHERE state = 'planned' AND (CAST(:batches AS text[]) IS NULL OR id = ANY(CAST(:batches AS text[])))
         AND NOT EXISTS (SELECT FROM job WHERE job.batch_id = batch.id AND job.ended_at IS NULL)
-    RETURNING id
+    FOR NO KEY UPDATE SKIP LOCKED
+), finished AS (
+    UPDATE batch SET state = 'finished', finished_at = now() FROM complete WHERE batch.id = complete.id
+    RETURNING batch.id
 ), released AS (
     UPDATE hold SET state = 'released' FROM finished WHERE hold.batch_id = finished.id AND hold.state <> 'released'
 )
