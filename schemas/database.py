@@ -30,6 +30,7 @@ def open_engine(address: str, *, pool_size: int = 5, application: str = "pointsm
         pool_size=pool_size,
         max_overflow=pool_size,
         pool_pre_ping=True,
+        hide_parameters=True,  # an error's text must not hold a prompt
         connect_args={"application_name": application, "connect_timeout": 5},
     )
 

@@ -65,7 +65,7 @@ class DataClass(StrEnum):
     INTERNAL = "internal"
     PERSONAL = "personal"
     SPECIAL = "special"
-    SECRET = "secret"
+    SECRET = "secret"  # noqa: S105 - a class of data, not a password
 
     @property
     def rank(self) -> int:

@@ -10,9 +10,9 @@ from functools import cached_property
 from celery import Celery
 from sqlalchemy import Engine
 
-from routing.assess import RuleAssessor
 from routing.assessment import Assessor
 from schemas.database import open_engine
+from workers.assessors import load_assessors
 from workers.bell import Bell
 from workers.broker import make_app
 from workers.reach import Reach, find_reach
@@ -49,7 +49,7 @@ class Runtime:
 
     @cached_property
     def assessors(self) -> Sequence[Assessor]:
-        return (RuleAssessor(),)
+        return load_assessors()
 
     @cached_property
     def reach(self) -> Reach:

@@ -22,6 +22,7 @@ from pydantic_settings import (
 )
 
 from schemas.database import database_url
+from schemas.lines import LineLimits
 
 PREFIX = "POINTSMAN_"
 _BROKERS = ("redis://", "rediss://", "redis+socket://", "amqp://", "amqps://")
@@ -106,6 +107,16 @@ class Settings(BaseSettings):
         description="part of an endpoint's limits that a process uses alone while they can't be shared",
     )
     hold_days: int = Field(7, ge=1, le=366, description="days after which an unreleased hold goes to review")
+
+    @property
+    def line_limits(self) -> LineLimits:
+        """How much one batch may hold."""
+        return LineLimits(
+            max_line_bytes=self.max_line_bytes,
+            max_depth=self.max_line_depth,
+            max_lines=self.max_batch_lines,
+            max_bytes=self.max_batch_bytes,
+        )
 
     @classmethod
     def settings_customise_sources(

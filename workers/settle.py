@@ -44,7 +44,8 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """What a transaction of settling did: jobs that were still the caller's, and chunks opened for escalations."""
+    """What a transaction of settling did: calls (ids of attempts) whose jobs were still the caller's, and chunks opened
+    for escalations."""
 
     owned: frozenset[int]
     opened: tuple[tuple[int, Tier], ...]
@@ -55,10 +56,11 @@ def settle(connection: Connection, calls: Sequence[Settled], reference: Referenc
 
     The caller commits. Locks are taken in the order jobs, attempts, each by id, as the sweeper does.
     """
-    owned = frozenset(
-        row.id
+    given_back = {
+        (row.id, row.token)
         for row in connection.execute(query("workers", "settle_jobs"), {"jobs": as_json([_job(c) for c in calls])})
-    )
+    }
+    owned = frozenset(c.job.attempt_id for c in calls if (c.job.job_id, c.job.token) in given_back)
     closed = {
         row.id: row.before
         for row in connection.execute(
@@ -66,7 +68,7 @@ def settle(connection: Connection, calls: Sequence[Settled], reference: Referenc
         )
     }
     fresh = [call for call in calls if call.job.attempt_id in closed]
-    accepted = [call for call in fresh if call.verdict.accepted and call.job.job_id in owned]
+    accepted = [call for call in fresh if call.verdict.accepted and call.job.attempt_id in owned]
     results = [_result(call, reference) for call in accepted]
     if results:
         connection.execute(query("workers", "accept_results"), {"results": as_json(results)})
@@ -75,7 +77,7 @@ def settle(connection: Connection, calls: Sequence[Settled], reference: Referenc
     if late:
         journal.post(connection, [reverse(line) for line in journal.accruals_of(connection, late)])
     _learn(connection, fresh)
-    escalated = [c for c in calls if c.job.job_id in owned and c.verdict.stage > c.job.stage]
+    escalated = [c for c in calls if c.job.attempt_id in owned and c.verdict.stage > c.job.stage]
     return Settlement(owned, _escalate(connection, escalated, catalogue))
 
 
@@ -159,11 +161,17 @@ def _escalate(connection: Connection, calls: Sequence[Settled], catalogue: Catal
         groups[call.job.charged.batch_id, call.verdict.stage, endpoints].append(call.job.job_id)
     opened: list[tuple[int, Tier]] = []
     for (batch_id, stage, endpoints), jobs in groups.items():
-        lane = catalogue.model(catalogue.endpoint(endpoints[0]).model).tier
+        lane = _lane(endpoints, catalogue)
         chunk = new_chunk(connection, batch_id, lane, stage, endpoints)
         connection.execute(query("workers", "move_to_chunk"), {"chunk": chunk, "jobs": jobs})
         opened.append((chunk, lane))
     return tuple(opened)
+
+
+def _lane(endpoints: Sequence[str], catalogue: Catalogue) -> Tier:
+    """The lane of the models that these endpoints serve. A catalogue that was changed since may not know them all."""
+    known = [e for e in catalogue.endpoints if e.id in endpoints]
+    return max((catalogue.model(e.model).tier for e in known), key=lambda tier: tier.rank, default=Tier.FRONTIER)
 
 
 def ended(calls: Sequence[Settled], settlement: Settlement) -> frozenset[str]:
@@ -171,5 +179,5 @@ def ended(calls: Sequence[Settled], settlement: Settlement) -> frozenset[str]:
     return frozenset(
         call.job.charged.batch_id
         for call in calls
-        if call.job.job_id in settlement.owned and call.verdict.job is not JobState.QUEUED
+        if call.job.attempt_id in settlement.owned and call.verdict.job is not JobState.QUEUED
     )

@@ -64,16 +64,6 @@ def take_message(runtime: Runtime, kwargs: Mapping[str, Any]) -> Receipt | None:
     return receipt
 
 
-def line_limits(settings: Settings) -> LineLimits:
-    """How much one file may hold."""
-    return LineLimits(
-        max_line_bytes=settings.max_line_bytes,
-        max_depth=settings.max_line_depth,
-        max_lines=settings.max_batch_lines,
-        max_bytes=settings.max_batch_bytes,
-    )
-
-
 @contextmanager
 def _lines(submission: Submission, settings: Settings) -> Iterator[Iterator[RawLine | Problem]]:
     if submission.lines is not None:
@@ -91,7 +81,7 @@ def _lines(submission: Submission, settings: Settings) -> Iterator[Iterator[RawL
             if submission.sha256 is not None and hashlib.file_digest(stream, "sha256").hexdigest() != submission.sha256:
                 raise FileRefusedError("the file's SHA-256 is not the one that the message states")
             stream.seek(0)
-            yield read_lines(stream, line_limits(settings))
+            yield read_lines(stream, settings.line_limits)
     except OSError as error:
         raise FileRefusedError(f"the file can't be read here: {error.strerror}") from None
 

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from gateway.cli.bad_lines import BadLines
-from gateway.cli.bulk_file import line_limits, open_bulk
+from gateway.cli.bulk_file import open_bulk
 from gateway.cli.display import note, show_json_line
 from gateway.cli.given_settings import read_settings
 from gateway.cli.pace import Pace
@@ -45,7 +45,7 @@ def assess(file: str, _as_json: bool) -> None:
     bad, jobs = BadLines(), 0
     with open_bulk(file) as stream, Pace("jobs assessed") as pace:
         items = read_jobs(
-            read_lines(stream, line_limits(settings)),
+            read_lines(stream, settings.line_limits),
             model_names=rulebook.catalogue.names(),
             max_depth=settings.max_line_depth,
         )

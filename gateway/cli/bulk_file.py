@@ -10,20 +10,8 @@ from tempfile import TemporaryFile
 from typing import BinaryIO, cast
 
 from gateway.cli.exit_codes import CommandError, ExitCode
-from schemas.lines import LineLimits
-from workers.settings import Settings
 
 _COPIED = 1 << 20
-
-
-def line_limits(settings: Settings) -> LineLimits:
-    """How much one batch may hold."""
-    return LineLimits(
-        max_line_bytes=settings.max_line_bytes,
-        max_depth=settings.max_line_depth,
-        max_lines=settings.max_batch_lines,
-        max_bytes=settings.max_batch_bytes,
-    )
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 import click
 
 from gateway.cli.bad_lines import BadLines
-from gateway.cli.bulk_file import line_limits, open_twice
+from gateway.cli.bulk_file import open_twice
 from gateway.cli.display import count, counted, note, percent, show, show_json, show_json_line, show_table
 from gateway.cli.options import batch_options, json_option, submission
 from gateway.cli.pace import Pace
@@ -78,7 +78,7 @@ def _read(stream: BinaryIO, runtime: Runtime, asked: Submission) -> Iterator[Par
     stream.seek(0)
     settings = runtime.settings
     return read_jobs(
-        read_lines(stream, line_limits(settings)),
+        read_lines(stream, settings.line_limits),
         model_names=runtime.rulebook.catalogue.names(),
         defaults=asked.defaults,
         max_depth=settings.max_line_depth,

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from gateway.cli.bad_lines import MOST_SHOWN, tell_problems
-from gateway.cli.bulk_file import line_limits, open_bulk
+from gateway.cli.bulk_file import open_bulk
 from gateway.cli.display import counted, note, show, show_json
 from gateway.cli.exit_codes import CommandError, ExitCode
 from gateway.cli.options import batch_options, json_option, submission
@@ -95,7 +95,7 @@ def _take_in(runtime: Runtime, file: str, asked: Submission, *, as_json: bool) -
             return accept(
                 runtime.engine,
                 order,
-                pace.over(read_lines(stream, line_limits(settings))),
+                pace.over(read_lines(stream, settings.line_limits)),
                 runtime.rulebook,
                 runtime.assessors,
                 max_depth=settings.max_line_depth,

@@ -63,8 +63,6 @@ def rabbitmq() -> Iterator[str]:
             "RABBITMQ_DIST_PORT": str(dist),
             "ERL_EPMD_PORT": str(epmd),
             "ERL_EPMD_ADDRESS": "127.0.0.1",
-            # One node needs no name server; this way none is left behind.
-            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-start_epmd false -erl_epmd_port " + str(dist),
         }
         log = Path(folder, "server.log").open("wb")  # noqa: SIM115 - closed below
         server = subprocess.Popen(
@@ -84,6 +82,8 @@ def rabbitmq() -> Iterator[str]:
             except subprocess.TimeoutExpired:
                 os.killpg(server.pid, 9)
                 server.wait()
+            # The name server that Erlang starts beside a node detaches itself; this one, on our own port, is ours.
+            subprocess.run(["epmd", "-port", str(epmd), "-kill"], env=env, stdout=log, stderr=log, check=False)
             log.close()
 
 
