@@ -6,6 +6,7 @@ The table in the README is made from the descriptions here, and a test holds the
 from __future__ import annotations
 
 import os
+import tomllib
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
@@ -140,9 +141,7 @@ def load_settings(**given: Any) -> Settings:
     unknown = sorted(n for n in os.environ if n.startswith(PREFIX) and n not in known and "_TEST_" not in n)
     if unknown:
         raise ConfigurationError(f"{unknown[0]}: there is no such setting; see the table in the README")
-    file = os.environ.get(f"{PREFIX}CONFIG_FILE")
-    if file and not Path(file).is_file():
-        raise ConfigurationError(f"{PREFIX}CONFIG_FILE: there is no file {file}")
+    _check_file()
     try:
         return Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
@@ -158,3 +157,20 @@ def provider_environment() -> Mapping[str, str]:
     """Where API keys and addresses of local servers are looked up: the environment, over ``.env``."""
     from_file = {name: value for name, value in dotenv_values(".env").items() if value}
     return {**from_file, **{name: value for name, value in os.environ.items() if value}}
+
+
+def _check_file() -> None:
+    """A file that is named must exist, and hold nothing but settings. Raises ``ConfigurationError``."""
+    named = os.environ.get(f"{PREFIX}CONFIG_FILE")
+    file = Path(named or "pointsman.toml")
+    if not file.is_file():
+        if named:
+            raise ConfigurationError(f"{PREFIX}CONFIG_FILE: there is no file {named}")
+        return
+    try:
+        keys = tomllib.loads(file.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigurationError(f"{file}: not a TOML file that can be read: {error}") from None
+    for key in keys:
+        if key not in Settings.model_fields:
+            raise ConfigurationError(f"{file}: {key}: there is no such setting; see the table in the README")
