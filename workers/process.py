@@ -63,9 +63,14 @@ def run_worker(runtime: Runtime, lanes: Sequence[str], threads: int) -> int:
     loop.start()
     settler.start()
 
+    def end_calls(grace_s: float) -> None:
+        """Celery waits for its threads, they for their calls to be settled; where that can't be, not for ever."""
+        dispatcher.stop(grace_s)
+        settler.stop()
+
     def stop_claiming(**_: Any) -> None:
         _log.info("worker.stopping", grace_s=settings.grace_s)
-        threading.Thread(target=dispatcher.stop, args=(settings.grace_s,), name="stopping", daemon=True).start()
+        threading.Thread(target=end_calls, args=(settings.grace_s,), name="stopping", daemon=True).start()
 
     def ready(**_: Any) -> None:
         _log.info("worker.ready", lanes=list(lanes), threads=threads, standin=runtime.reach.standin, pid=os.getpid())
@@ -91,8 +96,7 @@ def run_worker(runtime: Runtime, lanes: Sequence[str], threads: int) -> int:
     try:
         worker.start()
     finally:
-        dispatcher.stop(0)
-        settler.stop()
+        end_calls(0)
         loop.run(transport.close())
         loop.run(limits.close())
         loop.stop()
