@@ -15,12 +15,10 @@ from typing import Any
 import orjson
 
 from routing.answer_language import wrong_language
-from routing.answer_schema import check_schema, schema_flaw
-from routing.linear_pattern import TooLongError, UnsupportedPatternError, linear_pattern
 from routing.prompt import Prompt
+from routing.schema_conformance import schema_flaw
 from schemas.facts import JobFacts
-
-__all__ = ["Expectation", "Flaw", "FlawCode", "check_pattern", "check_schema", "expectation", "verify"]
+from schemas.linear_pattern import TooLongError, UnsupportedPatternError, linear_pattern
 
 #: An answer longer than this, in characters, isn't parsed.
 MAX_CHECKED = 8 * 1024 * 1024
@@ -87,15 +85,6 @@ def verify(
     else:
         flaws = [_label_flaw(expected, text), _pattern_flaw(expected, text), _language_flaw(expected, text)]
     return tuple(flaw for flaw in flaws if flaw is not None)
-
-
-def check_pattern(pattern: str) -> str | None:
-    """What is wrong with a pattern that a job declares, for intake to report; ``None`` where it can be used."""
-    try:
-        linear_pattern(pattern)
-    except UnsupportedPatternError as error:
-        return f"pattern {error}"
-    return None
 
 
 def _json_flaw(expected: Expectation, text: str) -> Flaw | None:

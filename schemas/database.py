@@ -16,7 +16,7 @@ def database_url(address: str) -> URL:
     """``postgresql://`` (or ``postgres://``) as a URL for psycopg 3. Raises ``ValueError`` for any other database."""
     try:
         url = make_url(address)
-    except ArgumentError:
+    except (ArgumentError, ValueError):  # the latter quotes what stands where the port should, perhaps a password
         raise ValueError("not a database URL; it looks like postgresql://user@host/name") from None
     if url.drivername not in _DIALECTS:
         raise ValueError(f"{url.drivername}:// is not supported; Pointsman keeps its books in PostgreSQL")

@@ -13,9 +13,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from schemas.facts import JobFacts
+from schemas.facts import AMOUNT, JobFacts
 from schemas.job import WIRE_VERSION, JobLine
-from schemas.metadata import AMOUNT, MAX_KEY_LENGTH, MAX_KEYS, MAX_VALUE_LENGTH
+from schemas.metadata import MAX_KEY_LENGTH, MAX_KEYS, MAX_VALUE_LENGTH
 from schemas.output import OutputLine
 from schemas.submission import Submission
 

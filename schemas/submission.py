@@ -22,9 +22,9 @@ from pydantic import (
     model_validator,
 )
 
-from schemas.facts import Name
+from schemas.facts import AMOUNT, TIME, Name
 from schemas.lines import LineLimits
-from schemas.metadata import AMOUNT, RULES, TIME
+from schemas.metadata import RULES
 from schemas.problems import Problem, ProblemCode
 
 SUBMIT_TASK = "pointsman.submit"
@@ -42,7 +42,7 @@ def _is_an_amount(value: Any) -> Any:
 
 
 def _is_a_time(value: Any) -> Any:
-    if not isinstance(value, str) or not TIME.match(value):
+    if not isinstance(value, str) or not TIME.fullmatch(value):
         raise ValueError("not a time")
     return value
 

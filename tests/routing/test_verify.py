@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import socket
-from typing import Any
-
 import pytest
 
 from routing.prompt import read_prompt
-from routing.verify import Expectation, FlawCode, check_pattern, check_schema, expectation, verify
+from routing.verify import Expectation, FlawCode, expectation, verify
 from schemas.facts import JobFacts
 
 PERSON = {
@@ -104,59 +101,6 @@ def test_says_where_without_quoting() -> None:
     assert flaw.says == "the answer breaks pattern at properties/name/pattern of the schema"
 
 
-@pytest.mark.timeout(30)
-def test_a_schema_can_not_ask_for_endless_work() -> None:
-    """References that double at every level end at the budget, as do comparisons of each with each."""
-    defs: dict[str, Any] = {f"d{i}": {"allOf": [{"$ref": f"#/$defs/d{i + 1}"}] * 2} for i in range(60)}
-    defs["d60"] = {"type": "integer"}
-    bomb = {"$defs": defs, "$ref": "#/$defs/d0"}
-    assert check_schema(bomb) is None
-    assert codes(Expectation(bomb, True), "1") == ["schema"]
-    unlike = {"type": "array", "uniqueItems": True}
-    assert codes(Expectation(unlike, True), str([{"a": i} for i in range(6000)]).replace("'", '"')) == ["schema"]
-    loop = {"$ref": "#"}
-    assert codes(Expectation(loop, True), "1") == ["schema"]
-
-
-def test_references_are_never_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A reference out of the schema is reported at intake, and checking against it opens no connection."""
-
-    def refuse(*_args: object, **_kwargs: object) -> None:
-        raise AssertionError("a connection was opened")
-
-    monkeypatch.setattr(socket.socket, "connect", refuse)
-    schema = {"$ref": "http://127.0.0.1:9/schema.json"}
-    assert "never fetched" in (check_schema(schema) or "")
-    assert codes(Expectation(schema, True), "{}") == ["schema"]
-
-
-@pytest.mark.parametrize(
-    ("schema", "word"),
-    [
-        ({"type": "strange"}, "metaschema"),
-        ({"properties": {"a": {"pattern": r"(?=x)"}}}, "$.properties.a"),
-        ({"$ref": "#/$defs/none"}, "leads nowhere"),
-        ({"patternProperties": {"x": True}}, "not supported"),
-        ({"enum": ["x" * 300_000]}, "bytes"),
-        ([], "object"),
-    ],
-)
-def test_reports_schemas_that_can_not_be_used(schema: Any, word: str) -> None:
-    """Intake is told in one line what is wrong with a schema and where."""
-    problem = check_schema(schema)
-    assert problem is not None
-    assert word in problem
-    assert "\n" not in problem
-
-
-def test_deep_schema_is_reported() -> None:
-    """Nesting has an end."""
-    schema: dict[str, Any] = {}
-    for _ in range(120):
-        schema = {"items": schema}
-    assert "nested" in (check_schema(schema) or "")
-
-
 @pytest.mark.parametrize("text", ["Billing", " billing.", '"BILLING"', "**billing**", "billing\n", "`Billing`"])
 def test_labels_forgive_case_and_marks(text: str) -> None:
     """Quotes, points, stars and case around a label don't matter."""
@@ -181,10 +125,10 @@ def test_pattern() -> None:
     assert codes(Expectation(pattern=r"\d{4}-\d\d"), "on 2026-11") == ["pattern"]
 
 
-def test_pattern_check_at_intake() -> None:
-    """What the pattern uses beyond the supported syntax is named."""
-    assert check_pattern(r"(a+)+") is None
-    assert "back-reference" in (check_pattern(r"(a)\1") or "")
+def test_a_pattern_that_can_not_be_run_is_a_flaw() -> None:
+    """Intake refuses such a pattern; were one to come all the same, the answer may not stand unchecked."""
+    assert codes(Expectation(pattern=r"(a)\1"), "aa") == ["pattern"]
+    assert codes(Expectation(pattern=r"(a*b?){200}"), "a" * 100_000) == ["pattern"]
 
 
 ENGLISH = (

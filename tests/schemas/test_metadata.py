@@ -57,6 +57,8 @@ def test_a_producer_s_own_keys_are_kept(key):
         ("tenant", " "),
         ("cost_centre", "a:b"),
         ("project", "x" * 129),
+        ("tenant", "a\nb"),
+        ("cost_centre", "a\x00b"),
         ("stakes", "severe"),
         ("data_class", "SECRET"),
         ("deadline", "20301201"),
@@ -72,6 +74,8 @@ def test_a_producer_s_own_keys_are_kept(key):
         ("pattern", "(" * 250 + ")" * 250 + "("),
         ("pattern", "a{99999999999}"),
         ("pattern", "x" * 513),
+        ("pattern", r"(a)\1"),
+        ("pattern", "(?:(?:(?:){4000}){4000}){4000}"),
         ("language", "english"),
         ("stakes", 3),
         ("stakes", None),
@@ -82,6 +86,18 @@ def test_a_producer_s_own_keys_are_kept(key):
 def test_a_wrong_value_is_told_by_its_fact(key, value):
     """Neither a wrong type nor a hostile value gets through, or further than its own error."""
     assert wrong(**{key: value}) == [key]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "word"), [(r"(a)\1", "back-reference"), ("(", "not a regular"), ("x" * 513, "512")]
+)
+def test_a_pattern_is_told_what_is_supported(pattern, word):
+    """What is wrong with a pattern is said beside what a pattern may be, and the pattern is not quoted."""
+    ((key, says),) = read_facts({"pattern": pattern}, {})
+    assert key == "pattern"
+    assert word in says
+    assert "without look-around" in says
+    assert pattern not in says or pattern == "("
 
 
 def test_right_values_are_read():
@@ -104,7 +120,7 @@ def test_right_values_are_read():
 
 def test_all_wrong_entries_are_told_together():
     """A slip does not hide a wrong value beside it."""
-    assert wrong(cost_center="a", stakes="severe", budget_usd="x", row="1") == ["cost_centre", "budget_usd", "stakes"]
+    assert wrong(cost_center="a", stakes="severe", budget_usd="x", row="1") == ["cost_centre", "stakes", "budget_usd"]
 
 
 def test_keys_are_limited_in_number_and_length():

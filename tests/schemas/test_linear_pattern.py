@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from routing.linear_pattern import LinearPattern, TooLongError, UnsupportedPatternError, linear_pattern
+from schemas.linear_pattern import LinearPattern, TooLongError, UnsupportedPatternError, linear_pattern
 
 PATTERNS = [
     r"a*b+c?",
@@ -28,13 +28,15 @@ PATTERNS = [
     r"[]a]+",
     r"a{b",
     r"\x61\u0062|\Ac\Z",
+    r"(?a)\b\w+\b.*",
+    r"a{٣}|b",
     r"",
 ]
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)
 @settings(max_examples=120, deadline=None)
-@given(text=st.text(alphabet="abcAB1 \n]{", max_size=8))
+@given(text=st.text(alphabet="abcAB1é \n]{", max_size=8))
 def test_agrees_with_re(pattern: str, text: str) -> None:
     """Whole matches and searches come out as the standard library's."""
     assert linear_pattern(pattern).fullmatch(text) == (re.fullmatch(pattern, text) is not None)
@@ -66,9 +68,30 @@ def test_gives_up_in_the_end() -> None:
         (r"(a{100}){100}", "too large"),
         (r"a{100000}", "repeats"),
         (r"(", "not a regular expression"),
+        (r"(" * 51 + ")" * 51, "nested"),
+        (r"(" * 700 + ")" * 700, "regular expression"),
+        (r"(?:(?:(?:){4000}){4000}){4000}", "multiply"),
+        (r"[ab]" * 65, "classes"),
+        (r"a" * 2049, "characters"),
+        (r"[[a]", "escape"),
+        (r"[a&&b]", "escape"),
+        (r"(?m)^a$", "flags"),
     ],
 )
 def test_says_what_is_not_supported(pattern: str, word: str) -> None:
     """What can't be run in linear time is refused with the reason."""
     with pytest.raises(UnsupportedPatternError, match=word):
         LinearPattern(pattern)
+
+
+def test_what_is_wrong_is_said_without_the_pattern() -> None:
+    """The words of ``re`` itself, which quote names, are not passed on."""
+    with pytest.raises(UnsupportedPatternError) as caught:
+        LinearPattern(r"(?P<hunter2>a)(?P<hunter2>b)")
+    assert "hunter2" not in str(caught.value)
+
+
+def test_tells_its_moves() -> None:
+    """What a search took is told, and is more for a longer text."""
+    assert linear_pattern("b").searched("ab")[0]
+    assert linear_pattern("b").searched("a" * 100)[1] > linear_pattern("b").searched("a" * 10)[1] > 0

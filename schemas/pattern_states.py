@@ -1,27 +1,37 @@
-"""Regular expressions in linear time: no pattern and no text can make the check run away.
+"""A pattern to states: the syntax tree of a regular expression laid out as a graph that reads one character a move.
 
-``re`` backtracks and has no time limit, and both the pattern (the producer's) and the text (a model's) come from
-outside. So patterns run here as a set of states moved along the text, at most ``BUDGET`` moves. The syntax is that of
-``re`` less what needs memory of the text: no back-references, no lookaround, no atomic or possessive forms, flags
-only at the start and only ``a``, ``i`` and ``s``. Character classes and escapes are judged by ``re`` itself.
+Compiling is bounded by length, nesting, states, and the number of character classes (``re`` takes up to 10 ms for
+one that spans many scripts).
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
-from functools import lru_cache
+from dataclasses import dataclass
 
-#: Moves allowed for one check, a fraction of a second.
-BUDGET = 2_000_000
+#: What can be run, in words for messages.
+SUPPORTED = (
+    "a regular expression as Python's re has it, without look-around, back-references, atomic groups, "
+    "possessive repeats, or flags other than a, i and s at its start"
+)
+_MAX_LENGTH = 2_048
 _MAX_STATES = 4_000
+_MAX_NESTING = 50
+_MAX_CLASSES = 64
+#: Steps of building: repeating what is empty makes no state.
+_MAX_STEPS = 20_000
+#: What one character class costs to compile, in states.
+_CLASS_WORK = 50
+_REMEMBERED = 128
 
-_CHAR, _SPLIT, _ASSERT, _MATCH = range(4)
+CHAR, SPLIT, ASSERT, MATCH = range(4)
 _ESCAPE = re.compile(r"\\(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|N\{[^}]*\}|0[0-7]{0,2}|[^0-9])", re.DOTALL)
 _CLASS = re.compile(r"\[\^?\]?(?:[^\]\\]|\\.)*\]", re.DOTALL)
-_REPEAT = re.compile(r"\{(\d*)(?:(,)(\d*))?\}")
+_REPEAT = re.compile(r"\{([0-9]*)(?:(,)([0-9]*))?\}")
 _GROUP = re.compile(r"\((?:\?:|\?P<[^>]*>)?")
 _FLAGS = re.compile(r"\(\?([ais]+)\)")
+#: What ``re`` warns about in a class, since it may come to mean a set operation.
+_SET_OPERATION = re.compile(r"\[\^?\[|\[.*?(?:--|&&|~~|\|\|)", re.DOTALL)
 _ASSERTIONS = {"^": "start", "$": "end", r"\A": "start", r"\Z": "very_end", r"\b": "boundary", r"\B": "inside"}
 
 
@@ -29,117 +39,96 @@ class UnsupportedPatternError(ValueError):
     """A pattern outside the syntax above. The message says what, without quoting it."""
 
 
-class TooLongError(Exception):
-    """The check would take more than ``BUDGET`` moves."""
+class Characters:
+    """A set of characters, as a class or an escape names it; what ``re`` said of a character is remembered."""
 
+    __slots__ = ("_judge", "_seen")
 
-@dataclass(slots=True)
-class _State:
-    """One state: what it is, where it leads, and for a character which ones it takes (judged once each)."""
+    def __init__(self, source: str, flags: int) -> None:
+        self._judge = re.compile(source, flags)
+        self._seen: dict[str, bool] = {}
 
-    kind: int
-    out: list[int]
-    test: re.Pattern[str] | None = None
-    assertion: str = ""
-    seen: dict[str, bool] = field(default_factory=dict)
-
-    def takes(self, char: str) -> bool:
-        known = self.seen.get(char)
+    def __contains__(self, char: str) -> bool:
+        known = self._seen.get(char)
         if known is None:
-            known = self.test is not None and self.test.fullmatch(char) is not None
-            if len(self.seen) < 4096:
-                self.seen[char] = known
+            known = self._judge.fullmatch(char) is not None
+            if len(self._seen) < _REMEMBERED:
+                self._seen[char] = known
         return known
 
 
-class LinearPattern:
-    """A compiled pattern. Raises ``UnsupportedPatternError``."""
+@dataclass(slots=True)
+class State:
+    """One state: what it is, where it leads, and for a character which ones it takes."""
 
-    def __init__(self, pattern: str) -> None:
-        try:
-            re.compile(pattern)
-        except (re.error, RecursionError, OverflowError) as error:
-            raise UnsupportedPatternError(f"is not a regular expression: {error}") from None
-        parser = _Parser(pattern)
-        self._states = parser.states
-        self._start = parser.start
-
-    def fullmatch(self, text: str) -> bool:
-        """Whether all of ``text`` matches. Raises ``TooLongError``."""
-        return self._run(text, anywhere=False)
-
-    def search(self, text: str) -> bool:
-        """Whether some part of ``text`` matches. Raises ``TooLongError``."""
-        return self._run(text, anywhere=True)
-
-    def _run(self, text: str, *, anywhere: bool) -> bool:
-        current, moves = self._closure([self._start], text, 0)
-        for position, char in enumerate(text):
-            if anywhere and self._matched(current):
-                return True
-            if moves > BUDGET:
-                raise TooLongError
-            following = [
-                self._states[at].out[0]
-                for at in current
-                if self._states[at].kind == _CHAR and self._states[at].takes(char)
-            ]
-            if anywhere:
-                following.append(self._start)
-            elif not following:
-                return False
-            current, visited = self._closure(following, text, position + 1)
-            moves += visited + 1
-        return self._matched(current)
-
-    def _matched(self, current: list[int]) -> bool:
-        return any(self._states[at].kind == _MATCH for at in current)
-
-    def _closure(self, entered: list[int], text: str, position: int) -> tuple[list[int], int]:
-        """The character and end states that ``entered`` lead to, and how many states were visited."""
-        seen, stack, reached = set(entered), list(entered), []
-        while stack:
-            at = stack.pop()
-            state = self._states[at]
-            if state.kind in (_CHAR, _MATCH):
-                reached.append(at)
-            elif state.kind == _SPLIT or _holds(state.assertion, text, position):
-                for following in state.out:
-                    if following not in seen:
-                        seen.add(following)
-                        stack.append(following)
-        return reached, len(seen)
+    kind: int
+    out: list[int]
+    takes: Characters | str = ""
+    assertion: str = ""
 
 
-def _holds(assertion: str, text: str, position: int) -> bool:
-    if assertion == "start":
-        return position == 0
-    if assertion == "very_end":
-        return position == len(text)
-    if assertion == "end":
-        return position == len(text) or (position == len(text) - 1 and text[position] == "\n")
-    before = position > 0 and re.match(r"\w", text[position - 1]) is not None
-    after = position < len(text) and re.match(r"\w", text[position]) is not None
-    return (before != after) == (assertion == "boundary")
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """The states, where to start, the flags, and what compiling took, measured in states."""
+
+    states: list[State]
+    start: int
+    flags: int
+    work: int
+
+
+def states_of(pattern: str) -> Graph:
+    """The pattern's graph. Raises ``UnsupportedPatternError``."""
+    if len(pattern) > _MAX_LENGTH:
+        raise UnsupportedPatternError(f"has more than {_MAX_LENGTH} characters")
+    classes = _count_classes(pattern)
+    try:
+        re.compile(pattern)
+    except (re.error, RecursionError, OverflowError):  # their words may quote the pattern
+        raise UnsupportedPatternError("is not a regular expression") from None
+    parser = _Parser(pattern)
+    return Graph(parser.states, parser.start, parser.flags, len(parser.states) + _CLASS_WORK * classes)
+
+
+def _count_classes(pattern: str) -> int:
+    """How many character classes the pattern has. Raises ``UnsupportedPatternError`` where ``re`` would warn."""
+    found = at = 0
+    while at < len(pattern):
+        if pattern[at] == "[":
+            one = _CLASS.match(pattern, at)
+            if not one:
+                break  # re will refuse it
+            if _SET_OPERATION.match(one[0]):
+                raise UnsupportedPatternError("has a character class with [, --, &&, ~~ or || in it: escape them")
+            found += 1
+            at = one.end()
+        else:
+            at += 2 if pattern[at] == "\\" else 1
+    if found > _MAX_CLASSES:
+        raise UnsupportedPatternError(f"has more than {_MAX_CLASSES} character classes")
+    return found
 
 
 class _Parser:
     """Builds the states from the end backwards: each part is given the state that follows it."""
 
     def __init__(self, pattern: str) -> None:
-        self._flags = 0
+        self.flags = 0
+        self._nesting = self._steps = 0
+        self._sets: dict[str, Characters] = {}
         flags = _FLAGS.match(pattern)
         if flags:
-            self._flags = sum({"a": re.ASCII, "i": re.IGNORECASE, "s": re.DOTALL}[flag] for flag in set(flags[1]))
+            self.flags = sum({"a": re.ASCII, "i": re.IGNORECASE, "s": re.DOTALL}[flag] for flag in set(flags[1]))
         self._text = pattern[flags.end() :] if flags else pattern
         self._at = 0
-        self.states: list[_State] = [_State(_MATCH, [])]
+        self.states: list[State] = [State(MATCH, [])]
         tree = self._alternatives()
         if self._at < len(self._text):
             raise UnsupportedPatternError("has an unmatched bracket")
         self.start = self._build(tree, 0)
 
-    # a tree is ("char", source) | ("assert", name) | ("all", [trees]) | ("any", [trees]) | ("times", tree, low, high)
+    # a tree is ("char", char) | ("set", source) | ("assert", name) | ("all", [trees]) | ("any", [trees])
+    # | ("times", tree, low, high)
 
     def _alternatives(self) -> tuple[object, ...]:
         branches = [self._sequence()]
@@ -172,7 +161,9 @@ class _Parser:
         self._at += len(source)
         if source in _ASSERTIONS:
             return ("assert", _ASSERTIONS[source])
-        return ("char", source if char in "[\\." else re.escape(source))
+        if char in "[\\.":
+            return ("set", source)
+        return ("set", re.escape(char)) if self.flags & re.IGNORECASE else ("char", char)
 
     def _group(self) -> tuple[object, ...]:
         opening = _GROUP.match(self._text, self._at)
@@ -181,7 +172,11 @@ class _Parser:
             raise UnsupportedPatternError(
                 "has lookaround, a back-reference, an atomic group or flags inside, which are not supported"
             )
+        self._nesting += 1
+        if self._nesting > _MAX_NESTING:
+            raise UnsupportedPatternError(f"has groups nested more than {_MAX_NESTING} deep")
         inner = self._alternatives()
+        self._nesting -= 1
         self._at += 1
         return inner
 
@@ -210,7 +205,7 @@ class _Parser:
         high = (int(braces[3]) if braces[3] else None) if braces[2] else low
         return low, high, len(braces[0])
 
-    def _add(self, state: _State) -> int:
+    def _add(self, state: State) -> int:
         if len(self.states) >= _MAX_STATES:
             raise UnsupportedPatternError(f"is too large: its repetitions come to more than {_MAX_STATES} states")
         self.states.append(state)
@@ -218,17 +213,24 @@ class _Parser:
 
     def _build(self, tree: tuple[object, ...], following: int) -> int:
         """The state where ``tree`` begins, when ``following`` comes after it."""
+        self._steps += 1
+        if self._steps > _MAX_STEPS:
+            raise UnsupportedPatternError("is too large: its repetitions multiply")
         match tree:
-            case ("char", str(source)):
-                return self._add(_State(_CHAR, [following], test=re.compile(source, self._flags)))
+            case ("char", str(char)):
+                return self._add(State(CHAR, [following], takes=char))
+            case ("set", str(source)):
+                if source not in self._sets:
+                    self._sets[source] = Characters(source, self.flags)
+                return self._add(State(CHAR, [following], takes=self._sets[source]))
             case ("assert", str(name)):
-                return self._add(_State(_ASSERT, [following], assertion=name))
+                return self._add(State(ASSERT, [following], assertion=name))
             case ("all", list(parts)):
                 for part in reversed(parts):
                     following = self._build(part, following)
                 return following
             case ("any", list(branches)):
-                return self._add(_State(_SPLIT, [self._build(branch, following) for branch in branches]))
+                return self._add(State(SPLIT, [self._build(branch, following) for branch in branches]))
             case ("times", tuple(inner), int(low), high):
                 return self._times(inner, low, high if isinstance(high, int) else None, following)
         raise AssertionError(tree[0])
@@ -237,17 +239,11 @@ class _Parser:
         if max(low, high or 0) > _MAX_STATES:
             raise UnsupportedPatternError(f"repeats more than {_MAX_STATES} times")
         if high is None:
-            loop = self._add(_State(_SPLIT, [following]))
+            loop = self._add(State(SPLIT, [following]))
             self.states[loop].out.insert(0, self._build(inner, loop))
             following = loop
         for _ in range((high or low) - low):
-            following = self._add(_State(_SPLIT, [self._build(inner, following), following]))
+            following = self._add(State(SPLIT, [self._build(inner, following), following]))
         for _ in range(low):
             following = self._build(inner, following)
         return following
-
-
-@lru_cache(maxsize=512)
-def linear_pattern(pattern: str) -> LinearPattern:
-    """The compiled pattern, kept. Raises ``UnsupportedPatternError``."""
-    return LinearPattern(pattern)
