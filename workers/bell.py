@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import structlog
 from celery import Celery
-from kombu.exceptions import OperationalError
 from sqlalchemy import Engine
 
 from schemas.database import query
@@ -59,6 +58,6 @@ class Bell:
                 for task, args, to in messages:
                     self._app.send_task(task, args=args, queue=to, producer=producer, ignore_result=True)
                     sent += 1
-        except (OperationalError, OSError) as error:
+        except Exception as error:  # noqa: BLE001 - away, full, read-only: whatever it is, the sweeper rings again
             _log.warning("bell.broker_away", unsent=len(messages) - sent, error=type(error).__name__)
         return sent

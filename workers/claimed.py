@@ -60,8 +60,12 @@ def claim(
     want: int,
     token: UUID,
     lease_s: int,
+    spent: int | None = None,
 ) -> list[ClaimedJob]:
-    """Claim up to ``want`` due jobs of a chunk for one endpoint. Their attempts are written: commit before calling."""
+    """Claim up to ``want`` due jobs of a chunk for one endpoint. Their attempts are written: commit before calling.
+
+    ``spent``: jobs whose calls failed that often at this endpoint are left for another one; None leaves none.
+    """
     given = {
         "chunk": chunk_id,
         "want": want,
@@ -72,6 +76,7 @@ def claim(
         "provider": endpoint.provider,
         "standin": standin,
         "card": card,
+        "spent": spent,
     }
     rows = connection.execute(query("workers", "claim"), given)
     return [_claimed(row, token, endpoint, card) for row in rows]

@@ -6,7 +6,11 @@ import hashlib
 import logging
 import sys
 from collections.abc import Mapping, MutableMapping
+from datetime import date, time, timedelta
+from decimal import Decimal
+from pathlib import PurePath
 from typing import Any
+from uuid import UUID
 
 import structlog
 
@@ -23,6 +27,7 @@ _NEVER = frozenset(
 _HIDDEN = "[redacted]"
 #: Strings of an event are short words; a longer one is cut, so that no text slips in under another name.
 _LONGEST = 300
+_PLAIN = (UUID, date, time, timedelta, Decimal, PurePath)
 
 
 def configure_logs(log_format: LogFormat, level: str, role: str) -> None:
@@ -38,6 +43,7 @@ def configure_logs(log_format: LogFormat, level: str, role: str) -> None:
     formatter = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=[*shared, _foreign],
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, redact, renderer],
+        use_get_message=False,  # a template that its arguments don't fit would have them printed
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter)
@@ -74,28 +80,34 @@ def trace_id(batch_id: str) -> str:
 
 def redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Hide values by the name of their field, at any depth, and cut long strings; tracebacks become their type."""
+    event.pop("stack_info", None)
     trouble = event.pop("exc_info", None)
     if trouble:
-        error = trouble[1] if isinstance(trouble, tuple) else sys.exc_info()[1]
+        error = trouble[1] if isinstance(trouble, tuple) else trouble
+        error = error if isinstance(error, BaseException) else sys.exc_info()[1]
         event["error"] = type(error).__name__ if error is not None else "unknown"
     return {name: _clean(name, value) for name, value in event.items()}
 
 
 def _clean(name: str, value: Any) -> Any:
-    if name in _NEVER:
+    if name.casefold() in _NEVER:
         return _HIDDEN
     if isinstance(value, str):
         return value if len(value) <= _LONGEST else value[:_LONGEST] + "..."
     if isinstance(value, Mapping):
-        return {key: _clean(str(key), inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
+        return {str(key): _clean(str(key), inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
         return [_clean("", inner) for inner in value]
-    return value
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    # what else there is says its type only: an error's or an object's own words may quote anything
+    return str(value) if isinstance(value, _PLAIN) else type(value).__name__
 
 
 def _foreign(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """A library's own message may quote task arguments: keep its first line's start, drop its arguments."""
     record = event.get("_record")
     if isinstance(record, logging.LogRecord):
-        event["event"] = str(record.msg).splitlines()[0][:120] if record.msg else ""
+        first = record.msg.partition("\n")[0] if isinstance(record.msg, str) else type(record.msg).__name__
+        event["event"] = first[:120]
     return event

@@ -14,7 +14,7 @@ from routing.decision import Decision, Parked, Question
 from routing.prompt import read_prompt
 from schemas.database import query
 from schemas.facts import JobFacts
-from schemas.money import usd_short
+from schemas.money import MAX_PICO, usd_short
 from schemas.storable import as_json
 from schemas.vocabulary import Tier
 from workers.chunks import new_chunk
@@ -35,8 +35,10 @@ class Budget:
 
     def take(self, decision: Decision) -> Parked | None:
         """Hold a job's worst case, or say that the budget has no room for it."""
-        if self.limit_pico is not None and self.held_pico + decision.worst_pico > self.limit_pico:
-            left = usd_short(self.limit_pico - self.held_pico)
+        # Without a limit of its own a batch holds at most what an amount can be.
+        limit = MAX_PICO if self.limit_pico is None else self.limit_pico
+        if self.held_pico + decision.worst_pico > limit:
+            left = usd_short(limit - self.held_pico)
             says = f"may cost {usd_short(decision.worst_pico)} USD; {left} USD of the batch's budget are not held"
             return Parked("over_budget", says, decision.stages[0].candidates[0].endpoint, decision.expected_pico)
         self.held_pico += decision.worst_pico

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Set
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -137,10 +137,8 @@ def load_settings(**given: Any) -> Settings:
 
     A misspelt ``POINTSMAN_*`` variable is an error too: a setting that is silently ignored is a wrong setting.
     """
-    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields} | {f"{PREFIX}CONFIG_FILE"}
-    unknown = sorted(n for n in os.environ if n.startswith(PREFIX) and n not in known and "_TEST_" not in n)
-    if unknown:
-        raise ConfigurationError(f"{unknown[0]}: there is no such setting; see the table in the README")
+    _check_names(os.environ, "", {f"{PREFIX}CONFIG_FILE"})
+    _check_names(_dotenv(), ".env: ", set())
     _check_file()
     try:
         return Settings(**{name: value for name, value in given.items() if value is not None})
@@ -155,8 +153,23 @@ def load_settings(**given: Any) -> Settings:
 
 def provider_environment() -> Mapping[str, str]:
     """Where API keys and addresses of local servers are looked up: the environment, over ``.env``."""
-    from_file = {name: value for name, value in dotenv_values(".env").items() if value}
-    return {**from_file, **{name: value for name, value in os.environ.items() if value}}
+    return {**_dotenv(), **{name: value for name, value in os.environ.items() if value}}
+
+
+def _dotenv() -> dict[str, str]:
+    """What ``.env`` gives. Raises ``ConfigurationError`` where it can't be read."""
+    try:
+        return {name: value for name, value in dotenv_values(".env").items() if value}
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "is not UTF-8 text"
+        raise ConfigurationError(f".env: {reason}") from None
+
+
+def _check_names(given: Iterable[str], where: str, more: Set[str]) -> None:
+    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields} | more
+    unknown = sorted(n for n in given if n.startswith(PREFIX) and n not in known and "_TEST_" not in n)
+    if unknown:
+        raise ConfigurationError(f"{where}{unknown[0]}: there is no such setting; see the table in the README")
 
 
 def _check_file() -> None:

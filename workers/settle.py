@@ -169,9 +169,10 @@ def _escalate(connection: Connection, calls: Sequence[Settled], catalogue: Catal
 
 
 def _lane(endpoints: Sequence[str], catalogue: Catalogue) -> Tier:
-    """The lane of the models that these endpoints serve. A catalogue that was changed since may not know them all."""
-    known = [e for e in catalogue.endpoints if e.id in endpoints]
-    return max((catalogue.model(e.model).tier for e in known), key=lambda tier: tier.rank, default=Tier.FRONTIER)
+    """The lane of the first endpoint's model. A catalogue that was changed meanwhile may not know every endpoint."""
+    known = {endpoint.id: endpoint for endpoint in catalogue.endpoints}
+    first = next((known[name] for name in endpoints if name in known), None)
+    return Tier.FRONTIER if first is None else catalogue.model(first.model).tier
 
 
 def ended(calls: Sequence[Settled], settlement: Settlement) -> frozenset[str]:

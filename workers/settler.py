@@ -11,16 +11,22 @@ from datetime import UTC, datetime
 import structlog
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from routing.catalogue import Catalogue
 from schemas.database import query
 from schemas.vocabulary import JobState, Tier
 from workers.claimed import ClaimedJob
 from workers.settle import Reference, Settled, Settlement, ended, settle
+from workers.teller import Teller
 
 _log = structlog.get_logger(__name__)
 _MOST_AT_ONCE = 1000
 _RETRY_S = 0.5
+#: How long a settler that is told to stop goes on trying to reach the database.
+_LAST_TRIES_S = 8.0
+#: Classes of SQLSTATE, and one code, by which the database refuses the values: data, integrity, limits, memory.
+_REFUSED = ("22", "23", "54", "53200")
 
 
 class Wave:
@@ -43,7 +49,7 @@ class Settler:
     """Collects ended calls for ``tick_s`` and settles them in one transaction; tries again while the database is away.
 
     ``on_opened`` is told of chunks that escalations opened, after the commit; ``on_ended`` of batches in which jobs
-    ended.
+    ended. Both are called from a thread of their own: leases must not wait for a broker that is slow to answer.
     """
 
     def __init__(
@@ -60,25 +66,32 @@ class Settler:
         self._engine = engine
         self._catalogue = catalogue
         self._reference = reference
+        self._last_reference: Reference | None = None
         self._tick_s = tick_s
         self._lease_s = lease_s
-        self._on_opened = on_opened
-        self._on_ended = on_ended
+        self._teller = Teller(on_opened, on_ended)
         self._arrived = threading.Condition()
         self._waiting: list[tuple[Settled, Wave]] = []
         self._under_way: dict[int, ClaimedJob] = {}
         self._stopping = False
+        self._over = False
+        self._last_try_at = float("inf")
         self._thread = threading.Thread(target=self._run, name="settler", daemon=True)
 
     def start(self) -> None:
+        """Raises what ``reference`` raises: without it nothing could be settled, so nothing is claimed."""
+        self._last_reference = self._reference(datetime.now(UTC))
+        self._teller.start()
         self._thread.start()
 
     def stop(self) -> None:
-        """Settle what has arrived, then end."""
+        """Settle what has arrived, then end. A database that stays away is not waited for without end."""
         with self._arrived:
             self._stopping = True
+            self._last_try_at = time.monotonic() + _LAST_TRIES_S
             self._arrived.notify()
-        self._thread.join(timeout=10)
+        self._thread.join(timeout=_LAST_TRIES_S + 7)
+        self._teller.stop()
 
     def watch(self, wave: Wave) -> None:
         """Keep the leases of these jobs alive until they are settled."""
@@ -86,10 +99,13 @@ class Settler:
             self._under_way |= {job.attempt_id: job for job in wave.jobs}
 
     def put(self, call: Settled, wave: Wave) -> None:
-        """Hand over an ended call; from any thread."""
+        """Hand over an ended call; from any thread. After the end nobody settles it: the sweeper takes its job over."""
         with self._arrived:
-            self._waiting.append((call, wave))
-            self._arrived.notify()
+            if self._over:
+                wave.settled()
+            else:
+                self._waiting.append((call, wave))
+                self._arrived.notify()
 
     def _run(self) -> None:
         renewed = time.monotonic()
@@ -105,6 +121,7 @@ class Settler:
                 renewed = time.monotonic()
             with self._arrived:
                 if self._stopping and not self._waiting:
+                    self._over = True
                     return
 
     def _take(self) -> list[tuple[Settled, Wave]]:
@@ -127,17 +144,19 @@ class Settler:
         while True:
             try:
                 with self._engine.begin() as connection:
-                    done = settle(connection, calls, self._reference(datetime.now(UTC)), self._catalogue)
-            except (OperationalError, InterfaceError) as error:
-                _log.warning("settle.database_away", calls=len(calls), error=type(error).__name__)
-                if self._stopping:
-                    return
-                self._renew()
-                time.sleep(_RETRY_S)
-            except DBAPIError as error:
+                    done = settle(connection, calls, self._reference_now(), self._catalogue)
+            except Exception as error:  # noqa: BLE001 - if this thread ended, no call of the process would be settled
+                if not refused(error):
+                    _log.warning("settle.database_away", calls=len(calls), error=type(error).__name__)
+                    if time.monotonic() > self._last_try_at:
+                        return
+                    self._renew()
+                    time.sleep(_RETRY_S)
+                    continue
                 if len(calls) > 1:
-                    for call in calls:
-                        self._settle_surely([call])
+                    middle = len(calls) // 2
+                    self._settle_surely(calls[:middle])
+                    self._settle_surely(calls[middle:])
                     return
                 if calls[0].verdict.reason == "unstorable":
                     _log.error("settle.unstorable", attempt_id=calls[0].job.attempt_id, error=type(error).__name__)
@@ -147,18 +166,25 @@ class Settler:
                 self._after(calls, done)
                 return
 
+    def _reference_now(self) -> Reference:
+        """What savings are measured against; the last one known where its price has run out. Answers must not wait."""
+        try:
+            self._last_reference = self._reference(datetime.now(UTC))
+        except Exception as error:
+            if self._last_reference is None:
+                raise
+            _log.error("settle.no_reference", card=self._last_reference.card.id, error=type(error).__name__)
+        return self._last_reference
+
     def _after(self, calls: Sequence[Settled], done: Settlement) -> None:
         for call in calls:
             fields = {"batch_id": call.job.charged.batch_id, "job_id": call.job.job_id}
             fields |= {"attempt_id": call.job.attempt_id, "endpoint": call.job.charged.endpoint}
-            if call.job.job_id not in done.owned:
+            if call.job.attempt_id not in done.owned:
                 _log.warning("settle.fenced", **fields)
             elif call.verdict.reason is not None:
                 _log.warning("job.ended", state=call.verdict.job.value, reason=call.verdict.reason, **fields)
-        if done.opened:
-            self._on_opened(done.opened)
-        if batches := ended(calls, done):
-            self._on_ended(batches)
+        self._teller.tell(done.opened, ended(calls, done))
 
     def _renew(self) -> None:
         with self._arrived:
@@ -169,8 +195,23 @@ class Settler:
         try:
             with self._engine.begin() as connection:
                 connection.execute(query("workers", "renew_leases"), given)
-        except DBAPIError as error:
+        except Exception as error:  # noqa: BLE001 - tried again soon, from a thread that must live
             _log.warning("lease.renewal_failed", error=type(error).__name__)
+
+
+def refused(error: Exception) -> bool:
+    """Whether an error is about what was to be written, so that writing it again can't help.
+
+    All else is about the database: away, failed over, out of connections or of disk. Then nothing is lost by waiting.
+    """
+    if isinstance(error, PoolTimeoutError):
+        return False
+    if not isinstance(error, DBAPIError):
+        return True
+    state = getattr(error.orig, "sqlstate", None)
+    if state is None:  # not from the server: the driver can't send it, or there is no server
+        return not (error.connection_invalidated or isinstance(error, OperationalError | InterfaceError))
+    return str(state).startswith(_REFUSED)
 
 
 def _unstorable(call: Settled) -> Settled:

@@ -33,8 +33,7 @@ def take_message(runtime: Runtime, kwargs: Mapping[str, Any]) -> Receipt | None:
     """Take the batch of a message in and announce it. A refused one leaves an event that says why, and None."""
     submission = read_submission(kwargs)
     if not isinstance(submission, Submission):
-        batch_id = kwargs.get("batch_id")
-        _refused(runtime.engine, batch_id if isinstance(batch_id, str) else "unnamed", submission, len(submission))
+        _refused(runtime.engine, _named(kwargs.get("batch_id")), submission, len(submission))
         return None
     order = Order(
         batch_id=submission.batch_id,
@@ -101,8 +100,15 @@ def _refused(engine: Engine, batch_id: str, problems: Sequence[Problem], found: 
     _event(engine, batch_id, {"found": found, "problems": [problem.as_json() for problem in problems[:_TOLD]]})
 
 
+def _named(batch_id: Any) -> str:
+    """A refused message's key as a log and a table can hold it: it may be anything."""
+    if not isinstance(batch_id, str) or not batch_id:
+        return "unnamed"
+    return "".join(letter if letter.isprintable() else "?" for letter in batch_id[:128])
+
+
 def _event(engine: Engine, batch_id: str, detail: Mapping[str, Any]) -> None:
     """Tell why a message was refused, where ``pointsman status`` finds it."""
-    _log.warning("submission.refused", batch_id=batch_id[:128])
+    _log.warning("submission.refused", batch_id=batch_id)
     with engine.begin() as connection:
-        tell(connection, batch_id[:128], "refused", detail)
+        tell(connection, batch_id, "refused", detail)

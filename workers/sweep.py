@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 
 from ledger import journal
 from ledger.posting import Posting, accrue
+from routing.cards import Card
 from schemas.database import query
 from schemas.storable import as_json
 from schemas.usage import Usage
 from schemas.vocabulary import AttemptState
+from workers.batch_rulebook import rulebook_of
 from workers.bell import Bell
 from workers.calls import Outcome, OutcomeKind
 from workers.claimed import charged_for
 from workers.rulebook import Rulebook
+from workers.settings import ConfigurationError
 from workers.verdict import Verdict, again
 
 _log = structlog.get_logger(__name__)
@@ -53,17 +56,22 @@ def sweep(engine: Engine, bell: Bell, rulebook: Rulebook) -> Swept:
 
 
 def _round(engine: Engine, bell: Bell, rulebook: Rulebook) -> Swept:
-    leases = 0
-    while taken := _take_over(engine, rulebook):
-        leases += taken
-    with engine.begin() as connection:
-        late = connection.execute(query("workers", "pass_deadlines")).all()
-        connection.execute(query("workers", "expire_holds"))
-        if late:
-            connection.execute(query("workers", "end_chunks"), {"chunks": sorted({row.chunk_id for row in late})})
-    batches = bell.ring_unplanned()
-    chunks = bell.ring_due()
-    return Swept(True, leases, batches, chunks, finish_batches(engine, None))
+    leases = _step("take_over", lambda: _take_over_all(engine, rulebook))
+    _step("deadlines", lambda: _pass_deadlines(engine))
+    _step("holds", lambda: _expire_holds(engine))
+    _step("chunks", lambda: _end_chunks(engine))
+    batches = _step("ring_batches", bell.ring_unplanned)
+    chunks = _step("ring_chunks", bell.ring_due)
+    return Swept(True, leases, batches, chunks, _step("finish", lambda: finish_batches(engine, None)))
+
+
+def _step(name: str, take: Callable[[], int]) -> int:
+    """Take a step. One that fails doesn't keep the others from being taken: work would stand still for one bad row."""
+    try:
+        return take()
+    except Exception as error:  # noqa: BLE001 - logged by its type, and taken again in the next round
+        _log.error("sweep.step_failed", step=name, error=type(error).__name__)
+        return 0
 
 
 def finish_batches(engine: Engine, batches: Sequence[str] | None) -> int:
@@ -74,6 +82,32 @@ def finish_batches(engine: Engine, batches: Sequence[str] | None) -> int:
     for row in finished:
         _log.info("batch.finished", batch_id=row.batch_id)
     return len(finished)
+
+
+def _pass_deadlines(engine: Engine) -> int:
+    with engine.begin() as connection:
+        late = connection.execute(query("workers", "pass_deadlines")).all()
+    for row in late:
+        _log.warning("job.ended", state="parked", reason="deadline_passed", batch_id=row.batch_id, job_id=row.id)
+    return len(late)
+
+
+def _expire_holds(engine: Engine) -> int:
+    with engine.begin() as connection:
+        return connection.execute(query("workers", "expire_holds")).rowcount
+
+
+def _end_chunks(engine: Engine) -> int:
+    """End what a worker did not come to end: it died, or the chunk's last job ended elsewhere."""
+    with engine.begin() as connection:
+        return connection.execute(query("workers", "end_chunks"), {"chunks": None}).rowcount
+
+
+def _take_over_all(engine: Engine, rulebook: Rulebook) -> int:
+    leases = 0
+    while taken := _take_over(engine, rulebook):
+        leases += taken
+    return leases
 
 
 def _take_over(engine: Engine, rulebook: Rulebook) -> int:
@@ -87,12 +121,21 @@ def _take_over(engine: Engine, rulebook: Rulebook) -> int:
         connection.execute(query("workers", "settle_jobs"), {"jobs": as_json(jobs)})
         attempts = as_json([_attempt(row.attempt_id) for row in rows])
         closed = {r.id for r in connection.execute(query("workers", "close_attempts"), {"attempts": attempts})}
-        journal.post(connection, [p for row in rows if row.attempt_id in closed for p in _accrual(row, rulebook)])
+        lines = [p for r in rows if r.attempt_id in closed for p in _accrual(connection, r, rulebook)]
+        journal.post(connection, lines)
     _log.warning("lease.taken_over", jobs=len(rows))
+    for row, verdict in zip(rows, verdicts, strict=True):
+        if verdict.reason is not None:
+            fields = {"batch_id": row.batch_id, "job_id": row.job_id, "attempt_id": row.attempt_id}
+            _log.warning("job.ended", state=verdict.job.value, reason=verdict.reason, **fields)
     return len(rows)
 
 
-def _accrual(row: Any, rulebook: Rulebook) -> tuple[Posting, ...]:
+def _accrual(connection: Connection, row: Any, rulebook: Rulebook) -> tuple[Posting, ...]:
+    card = _card(connection, row, rulebook)
+    if card is None:
+        _log.error("accrual.unpriced", attempt_id=row.attempt_id, card=row.card)
+        return ()
     charged = charged_for(
         row,
         provider=row.provider,
@@ -102,8 +145,20 @@ def _accrual(row: Any, rulebook: Rulebook) -> tuple[Posting, ...]:
         card=row.card,
         at=row.sent_at,
     )
-    rates = rulebook.catalogue.card(row.card).rates(row.sent_at)
-    return accrue(charged, Usage(input=row.estimated_input, output=row.estimated_output), rates)
+    return accrue(charged, Usage(input=row.estimated_input, output=row.estimated_output), card.rates(row.sent_at))
+
+
+def _card(connection: Connection, row: Any, rulebook: Rulebook) -> Card | None:
+    """The card a call left by: this process's catalogue, else the one its batch was planned by, may have it."""
+    try:
+        return rulebook.catalogue.card(row.card)
+    except KeyError:
+        pass
+    try:
+        planned_by = rulebook_of(connection, row.batch_id)
+        return None if planned_by is None else planned_by.catalogue.card(row.card)
+    except (KeyError, ConfigurationError):
+        return None
 
 
 def _job(row: Any, verdict: Verdict) -> dict[str, Any]:

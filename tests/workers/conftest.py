@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from tests.workers.core import Core, open_core
 from tests.workers.settled_batches import make_runtime
 from workers.runtime import Runtime
 
@@ -16,3 +18,10 @@ def runtime(database_url: str) -> Iterator[Runtime]:
     made = make_runtime(database_url)
     yield made
     made.engine.dispose()
+
+
+@pytest.fixture
+def core(database_url: str, broker_url: str, tmp_path: Path) -> Iterator[Core]:
+    """A worker's core on a fresh database and an empty broker, with the small catalogue."""
+    with open_core(database_url, tmp_path, broker_url=broker_url) as opened:
+        yield opened
