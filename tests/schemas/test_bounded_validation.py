@@ -22,10 +22,10 @@ def wrong(schema: object, value: object, steps: int = STEPS) -> str | None:
     ("schema", "value"),
     [
         ({"items": {"enum": list(range(40_000))}}, [39_999] * 100_000),
-        ({"anyOf": [{"type": "string"}] * 9000}, [["x" * 100]] * 50_000),
+        ({"anyOf": [{"type": "integer"}] * 200}, ["x" * 1_000_000]),
         ({"items": {"pattern": "^(a*b?){200}$"}}, ["a" * 400] * 100),
         ({"items": {"pattern": "(a*b?){200}c"}}, ["a" * 400_000]),
-        ({"items": {"anyOf": [{"const": [0] * 50_000 + [1]}] * 50}}, [[0] * 50_001] * 50),
+        ({"allOf": [{"const": [[0] * 50_000]}] * 200}, [[0] * 50_000]),
     ],
 )
 def test_no_keyword_works_without_end(schema: object, value: object) -> None:
