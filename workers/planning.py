@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import structlog
 from sqlalchemy import Connection, Engine, text
 
 from routing.choose import Chooser
@@ -23,6 +24,7 @@ from workers.reach import Reach
 from workers.rulebook import Rulebook
 from workers.stored import assessment_from
 
+_log = structlog.get_logger(__name__)
 _PAGE = 2000
 
 
@@ -129,20 +131,30 @@ def _decide_all(
         after = rows[-1].line
         decided = []
         for row in rows:
-            decision, parked = decide(question_of(row, known), chooser, budget)
+            decision, parked = _decide(row, known, chooser, budget)
             if parked is not None:
                 parked_jobs[parked.code] = parked_jobs.get(parked.code, 0) + 1
-            decided.append(_stored(row.id, decision, parked, None if parked else chunks.place(decision)))
+            chunk = chunks.place(decision) if decision is not None and parked is None else None
+            decided.append(_stored(row.id, decision, parked, chunk))
         connection.execute(query("workers", "store_decisions"), {"decisions": as_json(decided)})
 
 
-def _stored(job_id: int, decision: Decision, parked: Parked | None, chunk_id: int | None) -> dict[str, Any]:
+def _decide(row: Any, known: BatchInputs, chooser: Chooser, budget: Budget) -> tuple[Decision | None, Parked | None]:
+    """One stored job's decision. A job that can't be decided is parked: it must not hold up its batch."""
+    try:
+        return decide(question_of(row, known), chooser, budget)
+    except Exception as error:  # noqa: BLE001 - any bug of a decision is the one job's trouble
+        _log.error("job.undecided", job_id=row.id, error=type(error).__name__)
+        return None, Parked("undecided", "it could not be decided where this job may go; please report this as a fault")
+
+
+def _stored(job_id: int, decision: Decision | None, parked: Parked | None, chunk_id: int | None) -> dict[str, Any]:
     return {
         "id": job_id,
-        "decision": decision.as_json(),
-        "tier": decision.tier.value,
-        "expected_pico": decision.expected_pico,
-        "worst_pico": decision.worst_pico,
+        "decision": decision and decision.as_json(),
+        "tier": decision and decision.tier.value,
+        "expected_pico": decision.expected_pico if decision else 0,
+        "worst_pico": decision.worst_pico if decision else 0,
         "reason": parked and parked.code,
         "reason_says": parked and parked.says,
         "chunk_id": chunk_id,

@@ -43,7 +43,7 @@ def register(app: Celery, runtime: Runtime, dispatcher: Dispatcher) -> None:
         take_message(runtime, kwargs)
 
     for name, task in ((DISPATCH_TASK, dispatch), (PLAN_TASK, plan_batch), (SUBMIT_TASK, submit)):
-        app.task(name=name, typing=False)(_guarded(name, task))
+        app.task(name=name, typing=False, shared=False)(_guarded(name, task))
 
 
 def _guarded(name: str, task: Callable[..., None]) -> Callable[..., None]:

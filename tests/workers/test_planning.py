@@ -130,3 +130,12 @@ def test_a_job_past_its_deadline_is_parked_when_it_is_planned(core: Core) -> Non
     core.planned([line("late", deadline="2001-01-01T00:00:00Z"), line("j0", deadline="2099-01-01T00:00:00Z")])
     assert core.job("late").reason == "deadline_passed"
     assert core.job("j0").state == "queued"
+
+
+def test_a_job_that_cannot_be_decided_is_parked_and_the_others_go_on(core: Core) -> None:
+    """A model that has left the catalogue since the job was taken in is one job's trouble, not its batch's."""
+    core.take_in([line("j0"), line("gone")])
+    core.run("UPDATE job SET asked_model = 'no-such-model' WHERE custom_id = 'gone'")
+    assert core.plan()
+    found = {row.custom_id: (row.state, row.reason) for row in core.rows("SELECT * FROM job")}
+    assert found == {"j0": ("queued", None), "gone": ("parked", "undecided")}
