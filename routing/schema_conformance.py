@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 import orjson
+from jsonschema.exceptions import ValidationError
 from jsonschema.protocols import Validator
 
 from schemas.answer_schema import draft_of, schema_problem
@@ -17,6 +18,9 @@ from schemas.bounded_validation import TooManyStepsError, first_error, validator
 
 #: Steps of one check, about a second.
 BUDGET = 200_000
+#: Levels of an answer that is checked at all. A deeper one could exhaust Python's stack inside a compiled library,
+#: which ends in a panic that no ``except Exception`` catches.
+MOST_LEVELS = 64
 
 
 def schema_flaw(schema: Mapping[str, Any], value: Any) -> str | None:
@@ -28,7 +32,7 @@ def schema_flaw(schema: Mapping[str, Any], value: Any) -> str | None:
     if compiled is None:
         return "the JSON schema can't be used"
     try:
-        error = first_error(compiled, value, BUDGET)
+        error = _first_error(compiled, value)
     except TooManyStepsError:
         return "the check against the JSON schema takes too many steps"
     except RecursionError:
@@ -40,6 +44,28 @@ def schema_flaw(schema: Mapping[str, Any], value: Any) -> str | None:
     # keyword and the schema's own path: neither holds a word of the answer
     path = "/".join(str(part) for part in list(error.absolute_schema_path)[:12])
     return f"the answer breaks {error.validator!s} at {path} of the schema"
+
+
+def _first_error(compiled: Validator, value: Any) -> ValidationError | None:
+    if _deeper_than(value, MOST_LEVELS):
+        raise RecursionError
+    return first_error(compiled, value, BUDGET)
+
+
+def _deeper_than(value: Any, levels: int) -> bool:
+    """Whether lists and objects stand in one another more than ``levels`` deep; without recursion of its own."""
+    layer = [value]
+    for _ in range(levels):
+        layer = [
+            inner
+            for outer in layer
+            if isinstance(outer, list | dict)
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(inner, list | dict)
+        ]
+        if not layer:
+            return False
+    return True
 
 
 @lru_cache(maxsize=256)

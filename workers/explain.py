@@ -18,6 +18,7 @@ from workers.explanation import (
     AttemptExplained,
     Excluded,
     Explanation,
+    LineExplained,
     Qualified,
     Rederived,
     StageExplained,
@@ -180,7 +181,19 @@ def _subject(row: Any) -> Subject:
     )
 
 
+def _lines(connection: Connection, job_id: int) -> dict[int, list[LineExplained]]:
+    """The ledger lines of a job's calls, by attempt."""
+    lines: dict[int, list[LineExplained]] = {}
+    for row in connection.execute(query("workers", "explain_lines"), {"job": job_id}):
+        line = LineExplained(
+            row.meter, row.kind, row.quantity, row.usd_per_million, row.amount_pico, row.debit, row.credit
+        )
+        lines.setdefault(row.attempt_id, []).append(line)
+    return lines
+
+
 def _attempts(connection: Connection, job: Any) -> tuple[AttemptExplained, ...]:
+    lines = _lines(connection, job.id)
     return tuple(
         AttemptExplained(
             number=row.number,
@@ -208,6 +221,7 @@ def _attempts(connection: Connection, job: Any) -> tuple[AttemptExplained, ...]:
             accrued_pico=_int(row.accrued_pico),
             sent_at=row.sent_at,
             accepted=row.id == job.accepted_attempt,
+            lines=tuple(lines.get(row.id, ())),
         )
         for row in connection.execute(query("workers", "explain_attempts"), {"job": job.id})
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from routing.assessment import Assessment
@@ -114,6 +115,30 @@ class StageExplained:
 
 
 @dataclass(frozen=True, slots=True)
+class LineExplained:
+    """One ledger line of a call: quantity times price is the amount, quantised once, from ``debit`` to ``credit``."""
+
+    meter: str
+    kind: str
+    quantity: int
+    usd_per_million: Decimal
+    amount_pico: int
+    debit: str
+    credit: str
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "meter": self.meter,
+            "kind": self.kind,
+            "quantity": self.quantity,
+            "usd_per_million": f"{self.usd_per_million:f}",
+            "amount_usd": usd_exact(self.amount_pico),
+            "debit": self.debit,
+            "credit": self.credit,
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class AttemptExplained:
     """One call to a provider. Amounts are None where it has no ledger line of that kind."""
 
@@ -137,6 +162,7 @@ class AttemptExplained:
     accrued_pico: int | None
     sent_at: datetime
     accepted: bool
+    lines: tuple[LineExplained, ...]
 
     @property
     def cost_pico(self) -> int:
@@ -164,6 +190,7 @@ class AttemptExplained:
             "accrued_usd": usd_exact(self.accrued_pico or 0),
             "sent_at": self.sent_at.isoformat(),
             "accepted": self.accepted,
+            "lines": [line.as_json() for line in self.lines],
         }
 
 

@@ -15,12 +15,14 @@ from celery import signals
 from celery.exceptions import SecurityWarning
 from sqlalchemy.exc import DBAPIError
 
+from schemas import migrate
 from workers.dispatch import Dispatcher
 from workers.lanes import queue
 from workers.limits import EndpointLimits, server_url
 from workers.loop import LoopThread
 from workers.providers import HttpTransport, TransportSettings
 from workers.runtime import Runtime
+from workers.settings import ConfigurationError
 from workers.settler import Settler
 from workers.sweep import finish_batches, sweep
 from workers.tasks import register
@@ -33,6 +35,7 @@ def run_worker(runtime: Runtime, lanes: Sequence[str], threads: int) -> int:
 
     Must run in the main thread of its process.
     """
+    _check_schema(runtime)
     settings = runtime.settings
     loop = LoopThread()
     transport = HttpTransport(
@@ -106,6 +109,7 @@ def run_worker(runtime: Runtime, lanes: Sequence[str], threads: int) -> int:
 
 def run_sweeper(runtime: Runtime) -> int:
     """Sweep at intervals until told to stop; a database that is away is waited for."""
+    _check_schema(runtime)
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
@@ -121,6 +125,18 @@ def run_sweeper(runtime: Runtime) -> int:
         stopping.wait(max(0.0, runtime.settings.sweep_ms / 1000 - (time.monotonic() - began)))
     runtime.engine.dispose()
     return 0
+
+
+def _check_schema(runtime: Runtime) -> None:
+    """Raise ``ConfigurationError`` where the database's schema is not the one this program was made for."""
+    try:
+        with runtime.engine.connect() as connection:
+            lacking = migrate.missing(connection)
+    except ValueError:
+        raise ConfigurationError("the database's schema is newer than this program; upgrade Pointsman here") from None
+    if lacking:
+        says = f"the database lacks the migrations {', '.join(lacking)}; run: pointsman db upgrade"
+        raise ConfigurationError(says)
 
 
 def stop_when_stdin_closes() -> None:

@@ -47,6 +47,8 @@ def demo(keep: bool, standin_only: bool) -> None:
 
     Where no key is set the stand-in provider answers; with OPENAI_API_KEY and the like the same run goes to the real
     providers and costs real money.
+
+    Example: pointsman demo --standin-only
     """
     began = time.monotonic()
     configured = load_settings()
@@ -83,7 +85,12 @@ def _run(settings: Settings, yard: Yard, standin: StandIn, *, standin_only: bool
         note(f"Batch {batch_id} is accepted: {count(receipt.jobs)} jobs, assessed and durable.")
         started = time.monotonic()
         runtime.bell.ring_batch(batch_id)
-        watch(runtime.engine, batch_id)
+        try:
+            watch(runtime.engine, batch_id)
+        except CommandError as stopped:
+            if stopped.code is not ExitCode.INTERRUPTED:
+                raise
+            raise CommandError(stopped.code, "the demo was stopped; its servers end with it") from None
         took = time.monotonic() - started
         with runtime.engine.connect() as connection:
             status = batch_status(connection, batch_id)

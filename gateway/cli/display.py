@@ -50,6 +50,7 @@ def show_table(
             column,
             justify="right" if column in numbers else "left",
             overflow="fold",
+            no_wrap=column in numbers,
             footer="" if total is None else _cell(total[place]),
         )
     for row in rows:

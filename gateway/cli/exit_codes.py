@@ -21,7 +21,7 @@ class ExitCode(IntEnum):
 MEANINGS = {
     ExitCode.FINE: "fine (also where bad lines were left out of a batch)",
     ExitCode.UNEXPECTED: "an error that nobody foresaw",
-    ExitCode.USAGE: "wrong usage, setting, policy, catalogue or schema",
+    ExitCode.USAGE: "wrong usage, setting, policy, catalogue or schema, or no server configured or up here",
     ExitCode.REFUSED: "the input was refused: nothing of it runs",
     ExitCode.INCOMPLETE: "the batch is finished; some of its jobs are parked or failed",
     ExitCode.NOT_FOUND: "there is no such batch or job",

@@ -8,7 +8,7 @@ from gateway.cli.display import count, note, show, show_json, show_table
 from gateway.cli.exit_codes import CommandError, ExitCode
 from gateway.cli.options import json_option
 from gateway.cli.session import with_database
-from schemas.money import usd_short
+from schemas.money import usd_exact, usd_short
 from workers.explain import explain as explain_job
 from workers.explain_words import story
 from workers.explanation import AttemptExplained, Explanation, StageExplained
@@ -128,6 +128,24 @@ def _attempts(attempts: tuple[AttemptExplained, ...]) -> None:
     )  # fmt: skip
     show("")
     show_table(columns, rows, title="Calls:", right=numbers)
+    lines = [
+        (
+            one.number,
+            line.kind,
+            line.meter,
+            count(line.quantity),
+            f"{line.usd_per_million:f}",
+            usd_exact(line.amount_pico),
+            line.debit,
+            line.credit,
+        )
+        for one in attempts
+        for line in one.lines
+    ]
+    if lines:
+        amounts = ("call", "quantity", "USD per million", "amount USD")
+        heads = ("call", "entry", "meter", *amounts[1:], "debit", "credit")
+        show_table(heads, lines, title="Ledger lines:", right=amounts)
 
 
 def _tokens(attempt: AttemptExplained, *meters: str) -> str | None:

@@ -58,6 +58,8 @@ def sweeper(until_stdin_closes: bool) -> None:
     """Run the sweeper in the foreground: it takes over jobs of dead workers and announces work again.
 
     Several may run; one at a time does the work.
+
+    Example: pointsman sweeper
     """
     settings = load_settings()
     configure_logs(settings.log_format, settings.log_level, "sweeper")
@@ -75,6 +77,8 @@ def up(workers: int, standin: bool) -> None:
 
     Servers that are configured are used; else Valkey and PostgreSQL are started in the state folder. From another
     terminal in the same folder: pointsman submit FILE --wait
+
+    Example: pointsman up --standin
     """
     settings = load_settings()
     stopping = _stop_signals()
@@ -84,7 +88,10 @@ def up(workers: int, standin: bool) -> None:
         if standin:
             env["POINTSMAN_STANDIN_URL"] = stack.enter_context(standin_provider(settings)).url
         yard = stack.enter_context(open_yard(settings, workers=workers, say=_say, sink=_log_line, env=env))
-        _say(f"pointsman is up: {workers} worker(s) and the sweeper; Ctrl-C stops it")
+        if yard.servers is not None:
+            _say(f"broker:   {yard.urls.broker}")
+            _say(f"database: {yard.urls.database}")
+        _say(f"pointsman is up: workers {workers}, and the sweeper; Ctrl-C stops it")
         while not stopping():
             for name in yard.supervisor.tend():
                 _say(f"the {name} ended and is started again")
@@ -98,7 +105,10 @@ def up(workers: int, standin: bool) -> None:
 
 @click.command()
 def down() -> None:
-    """Stop what `pointsman up` runs in this folder, and wait until it has ended."""
+    """Stop what `pointsman up` runs in this folder, and wait until it has ended.
+
+    Example: pointsman down
+    """
     settings = load_settings()
     pid = running_pid(settings.state_dir)
     if pid is None:

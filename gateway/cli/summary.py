@@ -43,7 +43,7 @@ def standin_sentence(standin: int, made: int) -> str:
 
 def _head(status: BatchStatus) -> None:
     states = [f"{count(n)} {state.value}" for state in JobState if (n := status.count(state))]
-    show(f"Batch {status.id} of {status.tenant} is {status.state}: {counted(status.jobs, 'job')} ({', '.join(states)})")
+    show(f"Batch {status.id} is {status.state}: {counted(status.jobs, 'job')} ({', '.join(states)})")
     if status.bad_lines:
         show(f"{counted(status.bad_lines, 'bad line')} left out; see them with: pointsman problems {status.id}")
 
@@ -117,12 +117,12 @@ def _endings(status: BatchStatus) -> None:
             count(ending.jobs),
             usd_short(ending.price_pico) if ending.priced else None,
             ending.example,
-            ending.says,
         )
         for ending in status.endings
     ]
-    columns = ("state", "reason", "jobs", "would cost USD*", "first", "why (of the first)")
+    columns = ("state", "reason", "jobs", "would cost USD*", "first")
     show_table(columns, rows, title="Parked and failed:", right=("jobs", "would cost USD*"))
+    show(*(f"{ending.example} ({ending.code}): {ending.says}" for ending in status.endings))
 
 
 def _waiting(status: BatchStatus) -> None:

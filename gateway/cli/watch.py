@@ -26,6 +26,7 @@ _POLL_S = 0.5
 #: A look at the database may take at most this part of the time: large batches are looked at less often.
 _SHARE = 10
 _LINE_S = 5.0
+_QUIET_S = 10.0
 _HINT_S = 10.0
 _AWAY_S = 60.0
 _SHOWN = (JobState.QUEUED, JobState.RUNNING, JobState.DONE, JobState.PARKED, JobState.FAILED)
@@ -73,6 +74,7 @@ class _Screen:
         self._live = Live(console=out, auto_refresh=False, transient=True) if out.is_terminal else None
         self._next_line = 0.0
         self._last = ""
+        self._changed = time.monotonic()
 
     def __enter__(self) -> Self:
         if self._live is not None:
@@ -90,9 +92,13 @@ class _Screen:
             self._live.update(_table(found), refresh=True)
             return
         line = " ".join(_words(found))
-        if line != self._last and time.monotonic() >= self._next_line:
+        now = time.monotonic()
+        if line != self._last and now >= self._next_line:
             note(line)
-            self._last, self._next_line = line, time.monotonic() + _LINE_S
+            self._last, self._next_line, self._changed = line, now + _LINE_S, now
+        elif line == self._last and now >= self._next_line + _QUIET_S:
+            note(f"{line} Nothing has changed for {duration(now - self._changed)}.")
+            self._next_line = now
 
 
 def _table(found: Progress) -> RenderableType:
@@ -124,5 +130,5 @@ def _words(found: Progress) -> list[str]:
     if found.eta_s:
         words.append(f"About {duration(found.eta_s)} left.")
     if found.state is BatchState.ACCEPTED and found.accepted_s > _HINT_S:
-        words.append("It is not planned yet: does a worker run? Start one with: pointsman up (or pointsman worker)")
+        words.append("It is not planned yet; if no worker runs, start one with: pointsman up (or pointsman worker)")
     return words

@@ -10,7 +10,7 @@ import pytest
 
 from gateway.cli.config import markdown_table
 from schemas.export import exported
-from tests.gateway.cli_runs import BAD_LINES, Cli
+from tests.gateway.cli_runs import BAD_LINES, Cli, without_pace
 from tests.workers.settled_batches import DOSE, DRAFT, MAIL, job, jsonl
 from workers.rulebook import read
 from workers.settings import Settings
@@ -30,7 +30,7 @@ def file(cli_alone: Cli) -> str:
 def test_assess_says_what_is_at_stake_line_by_line(cli_alone: Cli, file: str) -> None:
     """Each line has the rubric's axes with reasons, in the order of the file; none quotes the prompt."""
     found = cli_alone("assess", file)
-    assert (found.exit_code, found.stderr) == (0, "")
+    assert (found.exit_code, without_pace(found.stderr)) == (0, "")
     lines = [json.loads(line) for line in found.stdout.splitlines()]
     assert [(line["custom_id"], line["stakes"], line["tier"]) for line in lines] == [
         ("dose", "high", "frontier"),
@@ -57,7 +57,7 @@ def test_assess_needs_neither_celery_nor_long(cli_alone: Cli) -> None:
     done = cli_alone.process("assess", "-", stdin=jsonl([job("mail", MAIL)]).encode())
     # Two seconds on a quiet machine; the tests may share theirs.
     assert time.monotonic() - began < 20
-    assert (done.returncode, done.stderr) == (0, b"")
+    assert (done.returncode, without_pace(done.stderr.decode())) == (0, "")
     assert json.loads(done.stdout)["stakes"] == "low"
 
 
@@ -79,7 +79,7 @@ def test_plan_shows_where_jobs_would_go_and_what_is_parked(cli_alone: Cli, file:
     assert "above_ceiling" in found.stdout
     assert "claude-opus-4-6" in found.stdout
     assert found.stdout.isascii()
-    assert found.stderr == ""
+    assert without_pace(found.stderr) == ""
 
 
 def test_plan_as_json_adds_up(cli_alone: Cli, file: str) -> None:
@@ -119,7 +119,7 @@ def test_plan_without_any_provider_says_what_it_assumes(cli_alone: Cli, file: st
     assert "planned as if every remote endpoint had a key" in found.stderr
     assert json.loads(found.stdout)["dispatched"]["jobs"] == 3
     found = cli_alone("plan", file, "--json", ANTHROPIC_US_API_KEY="k")
-    assert found.stderr == ""
+    assert without_pace(found.stderr) == ""
     places = {place["endpoint"].split("/")[0] for place in json.loads(found.stdout)["endpoints"]}
     assert places == {"anthropic-us"}
 

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -112,6 +113,11 @@ def test_a_batch_goes_through_what_up_runs_and_down_ends_it_all(folder: Path) ->
         assert json.loads(told.stdout)["status"]["state"] == "finished"
         written = pointsman(folder, "results", "first").stdout.splitlines()
         assert [json.loads(line)["custom_id"] for line in written] == ["mail", "dose"]
+        explained = json.loads(pointsman(folder, "explain", "first", "dose", "--json").stdout)
+        entries = [entry for attempt in explained["attempts"] for entry in attempt["lines"]]
+        for entry in entries:
+            assert entry["quantity"] * Decimal(entry["usd_per_million"]) / 10**6 == Decimal(entry["amount_usd"])
+        assert sum(Decimal(entry["amount_usd"]) for entry in entries) == Decimal(explained["cost_usd"]) > 0
         again = pointsman(folder, "up", code=2)
         assert "up already" in again.stderr
         pointsman(folder, "down")
@@ -139,6 +145,17 @@ def test_nothing_is_left_after_a_kill_and_the_batch_goes_on_when_it_is_up_again(
         assert len((folder / "out.jsonl").read_text().splitlines()) == len(lines)
     finally:
         up.end(signal.SIGTERM)
+
+
+@pytest.mark.parametrize("role", ["worker", "sweeper"])
+def test_a_process_does_not_start_on_a_database_without_the_schema(
+    folder: Path, role: str, empty_database_url: str, broker_url: str
+) -> None:
+    """It says what to run, and ends with the status of a wrong configuration."""
+    env = environment() | {"POINTSMAN_DATABASE_URL": empty_database_url, "POINTSMAN_BROKER_URL": broker_url}
+    command = [sys.executable, "-m", "gateway.cli", role]
+    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, "run: pointsman db upgrade" in done.stderr) == (2, True)
 
 
 def test_the_demo_accounts_for_every_job_and_its_ledger_equals_the_bill(folder: Path) -> None:

@@ -215,7 +215,8 @@ def test_rules_match_in_order():
 def test_profiles_match_in_order():
     """The first profile with a pattern that fits the tenant is its own."""
     assert POLICY.profile_of("individual/ada").name == "individual"
-    assert POLICY.profile_of("individual").name == "company"
+    assert POLICY.profile_of("individual").name == "individual"
+    assert POLICY.profile_of("individuals").name == "company"
     assert POLICY.profile_of("INDIVIDUAL/ada").name == "company"
 
 

@@ -8,7 +8,7 @@ import tracemalloc
 from typing import Any, BinaryIO
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from schemas.lines import LineLimits, ParsedJob, RawLine, lines_of, parse_line, read_jobs, read_lines
@@ -198,6 +198,7 @@ values = st.recursive(
 fields = ["model", "messages", "max_tokens", "n", "stream", "metadata", "response_format", "tools"]
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])  # the machine may be busy with other tests
 @given(
     st.fixed_dictionaries({}, optional=dict.fromkeys(("custom_id", "method", "url", "body", "x"), values)),
     st.dictionaries(st.sampled_from(fields), values, max_size=4),
