@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -25,6 +25,7 @@ from gateway.embedded import EmbeddedServers, client_url
 from schemas.migrate import upgrade
 
 DATABASE_SETTING, BROKER_SETTING = "POINTSMAN_TEST_DATABASE_URL", "POINTSMAN_TEST_BROKER_URL"
+TAKE_LONG = {"test_processes.py", "test_cli_books.py", "test_dry_run.py"}
 _numbers = itertools.count(1)
 
 
@@ -32,6 +33,24 @@ def pytest_configure(config: pytest.Config) -> None:
     """A parallel worker of pytest ends with pytest itself, also when that is killed."""
     if hasattr(config, "workerinput") and sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0)  # PR_SET_PDEATHSIG
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that take long go first, so that none of them is what the others wait for at the end."""
+    items.sort(key=lambda item: not (item.path.parent.name == "system" or item.path.name in TAKE_LONG))
+
+
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
+    """Tests marked no_cover run untraced: in a parallel worker pytest-cov starts two tracers and stops one."""
+    traced = sys.gettrace()
+    if item.get_closest_marker("no_cover") is None or traced is None:
+        return (yield)
+    sys.settrace(None)
+    try:
+        return (yield)
+    finally:
+        sys.settrace(traced)
 
 
 @pytest.fixture(scope="session")

@@ -50,7 +50,7 @@ def test(arguments: list[str]) -> int:
     """Linters, then pytest; the exit status is 0 only if all of them passed and left nothing running."""
     failed = lint()
     workers = str(min(4, (os.cpu_count() or 1) + 1))  # one more than cores: many tests wait for processes
-    command = [sys.executable, "-m", "pytest", "-n", workers, "--dist", "worksteal"]
+    command = [sys.executable, "-m", "pytest", "-n", workers, "--dist", "loadfile", "--no-loadscope-reorder"]
     coverage = ["--cov", "--cov-branch", "--cov-report="]
     signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C reaches pytest by itself, and it has things to put away
     code = subprocess.call([*command, *coverage, *arguments], cwd=ROOT)

@@ -166,6 +166,7 @@ def test_nobody_qualifies_names_what_speaks_against_each():
     assert found.parked.says == "no endpoint qualifies for tier frontier (below_tier 7, host_country 1, host_unknown 1)"
 
 
+@pytest.mark.no_cover
 def test_complexity_raises_and_never_lowers():
     """The tier only rises with complexity, for all stakes and domains."""
     for stakes in Stakes:
@@ -239,6 +240,7 @@ def test_cached_prefix_makes_an_endpoint_cheaper():
     assert endpoints(decide(replace(alone, repeats=True), given_))[0] == "us/cached"
 
 
+@pytest.mark.no_cover
 @settings(max_examples=25, deadline=None)
 @given(st.permutations(PLACES))
 def test_order_of_the_catalogue_does_not_matter(places):
@@ -320,6 +322,7 @@ history = st.dictionaries(
 )
 
 
+@pytest.mark.no_cover
 @settings(max_examples=300, deadline=None)
 @given(questions, absent, history)
 def test_nothing_puts_a_job_below_its_floor(asked, unreachable, learned):
@@ -340,6 +343,7 @@ def test_nothing_puts_a_job_below_its_floor(asked, unreachable, learned):
                 assert stakes is not Stakes.HIGH or tier is Tier.FRONTIER
 
 
+@pytest.mark.no_cover
 @settings(max_examples=300, deadline=None)
 @given(questions, absent)
 def test_every_endpoint_is_a_candidate_or_ruled_out(asked, unreachable):
@@ -355,6 +359,7 @@ def test_every_endpoint_is_a_candidate_or_ruled_out(asked, unreachable):
         assert sorted([*(c.endpoint for c in stage.candidates), *out[number]]) == sorted(p.id for p in PLACES)
 
 
+@pytest.mark.no_cover
 @settings(max_examples=100, deadline=None)
 @given(questions)
 def test_data_stays_where_its_class_may_go(asked):

@@ -125,6 +125,7 @@ def test_pattern() -> None:
     assert codes(Expectation(pattern=r"\d{4}-\d\d"), "on 2026-11") == ["pattern"]
 
 
+@pytest.mark.no_cover
 def test_a_pattern_that_can_not_be_run_is_a_flaw() -> None:
     """Intake refuses such a pattern; were one to come all the same, the answer may not stand unchecked."""
     assert codes(Expectation(pattern=r"(a)\1"), "aa") == ["pattern"]

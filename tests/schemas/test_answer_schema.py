@@ -79,7 +79,7 @@ def test_sound_schemas_pass(schema):
         ({"$id": 5}, "not a valid"),
         ({"enum": ["x" * 300_000]}, "bytes"),
         ({"const": object()}, "not JSON"),
-        ({"allOf": [True] * 50_000}, "too many parts"),
+        pytest.param({"allOf": [True] * 50_000}, "too many parts", marks=pytest.mark.no_cover),
         ({"anyOf": [{"pattern": f"[a-c]{{{n}}}"} for n in range(1, 300)]}, "too large together"),
         ({"$defs": {f"d{i}": {"$ref": f"#/$defs/d{i + 1}"} for i in range(50)} | {"d50": {}}}, "more than 40"),
     ],

@@ -92,6 +92,7 @@ def _squeezed(text):
     return text
 
 
+@pytest.mark.no_cover
 @pytest.mark.system
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(values=st.lists(VALUES, max_size=5))

@@ -22,6 +22,7 @@ pytestmark = pytest.mark.system
 EXAMPLES = Path(__file__).parents[2] / "examples" / "mixed_bulk.jsonl"
 
 
+@pytest.mark.no_cover
 def test_it_decides_each_job_as_live_planning_does(runtime: Runtime) -> None:
     """The same lines, instant and reach: decisions, parked jobs and the held amount are equal, line by line."""
     # Half the examples would do; every fourth keeps it short, and a budget parks some of them.

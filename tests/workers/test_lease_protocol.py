@@ -68,6 +68,7 @@ class History:
         self.core.all_due()
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_the_books_hold_after_every_step(core: Core, seed: int) -> None:
     """Claims, answers, repeated and late settlements, deaths and sweeps in any order, then an orderly end."""
