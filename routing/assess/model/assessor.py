@@ -1,0 +1,128 @@
+"""The assessor in force: rules, glance and encoder weighed together, the threshold as the policy promises."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from routing.assess.model.artefact import Artefact
+from routing.assess.model.card import evidence, margin
+from routing.assess.model.encoder import Scores
+from routing.assess.model.glance import features
+from routing.assess.model.pieces import READ_AT_MOST
+from routing.assess.model.windows import windows
+from routing.assess.rules import RuleAssessor
+from routing.assessment import Assessment, Reason
+from routing.prompt import Prompt
+from schemas.facts import JobFacts
+from schemas.vocabulary import Domain, Stakes
+
+#: From this ``p_high`` of the rules on a person is at risk by the very words: no score outweighs that.
+_GRAVE = 0.97
+_LEVELS = tuple(Stakes)
+_DOMAINS = tuple(Domain)
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """One job on its way: what the rules say, the pieces of both parts, and the glance's logits."""
+
+    prompt: Prompt
+    rules: Assessment
+    system: list[int]
+    asked: list[int]
+    glance: Floats
+
+    @property
+    def margin(self) -> float:
+        return margin(self.glance)
+
+    @property
+    def unread(self) -> bool:
+        return len(self.prompt.text) > READ_AT_MOST
+
+
+class TrainedAssessor:
+    """Fits ``routing.assessment.Assessor``. ``miss_per_thousand`` is the policy's promise about high stakes."""
+
+    def __init__(self, rules: RuleAssessor, artefact: Artefact, miss_per_thousand: int) -> None:
+        self._rules, self._artefact = rules, artefact
+        self._threshold = artefact.card.threshold(miss_per_thousand)
+        self._version = f"{rules.version}+{artefact.version}@{miss_per_thousand}"
+
+    @property
+    def version(self) -> str:
+        return self._version
+
+    def assess(self, jobs: Sequence[tuple[Prompt, JobFacts]]) -> list[Assessment]:
+        """One assessment a job, in order; only jobs that rules and glance leave open are read by the encoder."""
+        reads = [self.read(prompt, rules) for (prompt, _), rules in zip(jobs, self._rules.assess(jobs), strict=True)]
+        found = [self._sure(read) for read in reads]
+        left = [i for i, each in enumerate(found) if each is None]
+        for i, each in zip(left, self._judged([reads[i] for i in left]), strict=True):
+            found[i] = each
+        return [replace(each, assessor=self._version) for each in found if each is not None]
+
+    def read(self, prompt: Prompt, rules: Assessment) -> Read:
+        """Cut a prompt into pieces and glance at them."""
+        system, asked = self._artefact.vocabulary.parts(prompt)
+        return Read(prompt, rules, system, asked, self._artefact.glance.score(features(system, asked)))
+
+    def _sure(self, read: Read) -> Assessment | None:
+        card, rules = self._artefact.card, read.rules
+        if rules.p_high >= _GRAVE:
+            return rules
+        if read.margin >= card.sure_high:
+            says = "its words alone are those of requests of high stakes"
+            return _found(rules, Stakes.HIGH, max(rules.p_high, 0.9), 0.0, Reason("model.glance", "stakes", says))
+        if read.margin <= card.sure_low and rules.stakes is not Stakes.HIGH and not read.unread:
+            says = "its words alone are those of routine requests"
+            return _found(rules, Stakes.LOW, min(rules.p_high, 0.02), 0.9, Reason("model.glance", "stakes", says))
+        return None
+
+    def _judged(self, reads: Sequence[Read]) -> list[Assessment]:
+        if not reads:
+            return []
+        cut = [windows(read.system, read.asked, self._artefact.glance) for read in reads]
+        scores = self._artefact.encoder.scores([window for each in cut for window in each])
+        similar = self._artefact.cases.similarity(scores.vectors)
+        found, start = [], 0
+        for read, each in zip(reads, cut, strict=True):
+            found.append(self._weighed(read, scores, range(start, start + len(each)), similar))
+            start += len(each)
+        return found
+
+    def _weighed(self, read: Read, scores: Scores, rows: range, similar: Floats) -> Assessment:
+        """The gravest of a job's windows decides; one that is far from all known cases means the next higher level."""
+        card = self._artefact.card
+        chances = [
+            card.probabilities(evidence(scores.stakes[row], read.glance, read.rules.p_high, read.rules.p_low))
+            for row in rows
+        ]
+        gravest = max(range(len(chances)), key=lambda i: chances[i][2])
+        p_low, _, p_high = chances[gravest]
+        level = Stakes.HIGH if p_high >= self._threshold else Stakes.LOW if p_low >= card.low_from else Stakes.MEDIUM
+        says = f"the model gives {p_high:.0%} to high and {p_low:.0%} to low; from {self._threshold:.0%} on it is high"
+        reasons = [Reason("model.read", "stakes", says)]
+        far = float(similar[rows.start]) < card.known
+        if (far or read.unread) and level is not Stakes.HIGH:
+            level = _LEVELS[level.rank + 1]
+            why = "unlike all it was trained on" if far else "longer than what is read"
+            reasons.append(Reason("model.abstains", "stakes", f"{why}, so the next higher level holds"))
+        domain = _DOMAINS[int(scores.domain[rows.start + gravest].argmax())]
+        why_domain = Reason("domain.model", "domain", f"the model's reading is {domain.value.replace('_', ' ')}")
+        return _found(replace(read.rules, domain=domain), level, p_high, p_low, *reasons, domain=why_domain)
+
+
+def _found(
+    rules: Assessment, level: Stakes, p_high: float, p_low: float, *set_by: Reason, domain: Reason | None = None
+) -> Assessment:
+    """The rules' assessment with other stakes, what set them first; the rules' own reasons stay where they bear."""
+    kept = [r for r in rules.reasons if domain is None or r.axis != "domain"]
+    reasons = (*set_by, *kept, *([domain] if domain else []))
+    return replace(rules, stakes=level, p_high=p_high, p_low=min(p_low, 1.0 - p_high), reasons=reasons)

@@ -1,0 +1,25 @@
+"""Which windows of a text the encoder reads: head and tail together, and of a long middle where it looks gravest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from routing.assess.model.card import margin
+from routing.assess.model.glance import Glance, features
+from routing.assess.model.pieces import WINDOW, window
+
+#: Windows into the middle of a long text; the glance reads all of it and says which.
+_MIDDLE = 2
+_STRETCH, _OVERLAP = 60, 15
+_HEAD, _TAIL = 30, 14
+
+
+def windows(system: Sequence[int], asked: Sequence[int], glance: Glance) -> list[list[int]]:
+    """One window, and for a text longer than that up to two more: head, a stretch of the middle, and tail."""
+    first = window(system, asked)
+    if len(asked) + len(system) + 3 <= WINDOW:
+        return [first]
+    starts = range(_HEAD, max(_HEAD + 1, len(asked) - _TAIL), _STRETCH - _OVERLAP)
+    stretches = [asked[start : start + _STRETCH] for start in starts]
+    gravest = sorted(stretches, key=lambda s: -margin(glance.score(features([], s))))[:_MIDDLE]
+    return [first, *(window(system, [*asked[:_HEAD], *stretch, *asked[-_TAIL:]]) for stretch in gravest)]
