@@ -54,7 +54,7 @@ class Assessment:
 
 
 class Assessor(Protocol):
-    """Anything that can assess: the rules today, a trained model beside them tomorrow. Pure and deterministic."""
+    """Anything that can assess. Pure and deterministic."""
 
     @property
     def version(self) -> str: ...

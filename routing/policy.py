@@ -122,6 +122,12 @@ class Answers(_Row):
     assumed_check_failures: Decimal = Field(ge=0, le=1)
 
 
+class Caution(_Row):
+    """How sure the assessment has to be: misses in a thousand jobs of high stakes, by a bound on calibration data."""
+
+    miss_per_thousand: int = Field(ge=1, le=500)
+
+
 class Retries(_Row):
     """How often a job is tried in all, and whether after a call that may have been charged."""
 
@@ -140,6 +146,7 @@ class Policy(_Row):
     stages: tuple[Stage, ...]
     data: tuple[DataRule, ...]
     may_lower: tuple[Lowering, ...] = ()
+    stakes: Caution = Caution(miss_per_thousand=20)
     answers: Answers
     retries: Retries
     version: str

@@ -49,7 +49,7 @@ class Runtime:
 
     @cached_property
     def assessors(self) -> Sequence[Assessor]:
-        return load_assessors()
+        return load_assessors(self.rulebook.policy.stakes.miss_per_thousand)
 
     @cached_property
     def reach(self) -> Reach:

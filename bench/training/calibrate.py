@@ -39,12 +39,13 @@ class Scored:
     rules: Sequence[Assessment]
     glance: NDArray[np.float32]
     stakes: NDArray[np.float32]
+    frames: Sequence[NDArray[np.float32] | None]
     vectors: NDArray[np.float32]
 
     @property
     def evidence(self) -> NDArray[np.float64]:
-        rows = zip(self.stakes, self.glance, self.rules, strict=True)
-        return np.array([evidence(s, g, r.p_high, r.p_low) for s, g, r in rows])
+        rows = zip(self.stakes, self.frames, self.glance, self.rules, strict=True)
+        return np.array([evidence(s, f, g, r.p_high, r.p_low) for s, f, g, r in rows])
 
     @property
     def levels(self) -> NDArray[np.int64]:
@@ -57,7 +58,10 @@ def scored(examples: Sequence[Example], encoder: Encoder, glance: Any, vocabular
     parts = [vocabulary.parts(each.prompt) for each in examples]
     found = encoder.scores([window(system, asked) for system, asked in parts])
     glanced = np.array([glance.score(features(system, asked)) for system, asked in parts])
-    return Scored(examples, rules, glanced, found.stakes, found.vectors)
+    systems = list({tuple(system) for system, _ in parts if system})
+    alone = dict(zip(systems, encoder.scores([window(system, []) for system in systems]).stakes, strict=True))
+    frames = [alone.get(tuple(system)) for system, _ in parts]
+    return Scored(examples, rules, glanced, found.stakes, frames, found.vectors)
 
 
 def calibrated(given: Scored, similarity: NDArray[np.float32]) -> Mapping[str, Any]:

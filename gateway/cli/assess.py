@@ -21,7 +21,7 @@ from routing.prompt import Prompt, read_prompt
 from schemas.lines import ParsedJob, read_jobs, read_lines
 from schemas.problems import Problem
 from workers.assessing import find
-from workers.assessors import load_assessors
+from workers.assessors import load_assessor
 from workers.rulebook import load_rulebook
 
 #: Jobs that are assessed together.
@@ -30,8 +30,9 @@ _BLOCK = 100
 
 @click.command()
 @click.argument("file")
+@click.option("--explain", is_flag=True, help="tell why: spans of the text, nearest known cases, margin (slower)")
 @click.option("--json", "_as_json", is_flag=True, help="changes nothing: its output is JSON lines anyway")
-def assess(file: str, _as_json: bool) -> None:
+def assess(file: str, explain: bool, _as_json: bool) -> None:
     """Say for each job of FILE what is at stake in it and which tier the policy gives it, one JSON object a line.
 
     Bad lines are named on standard error and passed over; - is standard input.
@@ -40,7 +41,7 @@ def assess(file: str, _as_json: bool) -> None:
     """
     settings = read_settings("assess")
     rulebook = load_rulebook(settings)
-    assessors = load_assessors()
+    assessor = load_assessor(rulebook.policy.stakes.miss_per_thousand)
     chooser = Chooser(PlanInputs(rulebook.policy, rulebook.catalogue, datetime.now(UTC)))
     bad, jobs = BadLines(), 0
     with open_bulk(file) as stream, Pace("jobs assessed") as pace:
@@ -56,8 +57,13 @@ def assess(file: str, _as_json: bool) -> None:
                     note(item)
             good = [item for item in block if isinstance(item, ParsedJob)]
             prompts = [read_prompt(job.body) for job in good]
-            for job, prompt, found in zip(good, prompts, find(good, prompts, assessors, rulebook.policy), strict=True):
-                show_json_line(_line(job, prompt, found, chooser))
+            for job, prompt, found in zip(
+                good, prompts, find(good, prompts, (assessor,), rulebook.policy), strict=True
+            ):
+                line = _line(job, prompt, found, chooser)
+                if explain:
+                    line["explanation"] = assessor.explain(prompt).as_json()
+                show_json_line(line)
             jobs += len(good)
             pace.at(jobs)
     bad.refuse(strict=False, jobs=jobs)

@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -41,8 +42,9 @@ _FLAWED_ONE_IN = 12
 
 @click.command()
 @click.option("--keep", is_flag=True, help="keep the servers' folder, to look at afterwards with: pointsman up")
+@click.option("--every", type=click.IntRange(1), default=1, metavar="N", help="run every Nth line only, to be quick")
 @click.option("--standin-only", is_flag=True, help="call the stand-in even where a key or a local server is configured")
-def demo(keep: bool, standin_only: bool) -> None:
+def demo(keep: bool, every: int, standin_only: bool) -> None:
     """Run the example batch through real servers and workers, then hold the ledger against the provider's bill.
 
     Where no key is set the stand-in provider answers; with OPENAI_API_KEY and the like the same run goes to the real
@@ -66,12 +68,13 @@ def demo(keep: bool, standin_only: bool) -> None:
         env = {"POINTSMAN_STANDIN_URL": standin.url, **_keys_off(catalogue, off=standin_only)}
         log = stack.enter_context((settings.state_dir / "processes.log").open("wb"))
         yard = stack.enter_context(open_yard(settings, workers=2, say=note, sink=_into(log), env=env))
-        equal = _run(settings.model_copy(update={"standin_url": standin.url}), yard, standin, standin_only=standin_only)
+        reached = settings.model_copy(update={"standin_url": standin.url})
+        equal = _run(reached, yard, standin, every=every, standin_only=standin_only)
     show(f"The demo took {duration(time.monotonic() - began)}, servers and all.")
     sys.exit(ExitCode.FINE if equal else ExitCode.UNEXPECTED)
 
 
-def _run(settings: Settings, yard: Yard, standin: StandIn, *, standin_only: bool) -> bool:
+def _run(settings: Settings, yard: Yard, standin: StandIn, *, every: int, standin_only: bool) -> bool:
     """Submit, watch, show; whether every job is accounted for and the books equal the bill."""
     runtime = Runtime(settings, yard.urls.database, yard.urls.broker, "demo")
     _warn_of_cost(runtime, standin_only=standin_only)
@@ -79,7 +82,7 @@ def _run(settings: Settings, yard: Yard, standin: StandIn, *, standin_only: bool
         billed_before = int(standin.bill()["total_pico"])
         batch_id = f"{_BATCH}-{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}"
         with _INPUT.open("rb") as stream, Pace("lines") as pace:
-            lines = pace.over(read_lines(stream))
+            lines = pace.over(islice(read_lines(stream), 0, None, every))
             order = Order(batch_id, "command", {})
             receipt = accept(runtime.engine, order, lines, runtime.rulebook, runtime.assessors)
         note(f"Batch {batch_id} is accepted: {count(receipt.jobs)} jobs, assessed and durable.")

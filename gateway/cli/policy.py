@@ -109,6 +109,7 @@ def _show(found: Policy, origin: str) -> None:
         show_table(("tenant", "producer", "may declare down to", "approved by"), lowering, title="Permissions:")
     answers, retries = found.answers, found.retries
     show(
+        f"Stakes: at most {found.stakes.miss_per_thousand} of a thousand high-stakes jobs may be taken for lower",
         f"Answers: {answers.default_max_tokens:,} tokens at most where a job sets no cap, {answers.assumed_tokens:,} "
         f"assumed, {answers.assumed_check_failures} assumed to fail their check",
         f"Retries: {retries.max_attempts} attempts; after a call that may have been charged: "

@@ -51,6 +51,18 @@ def test_assess_reads_standard_input_and_names_bad_lines_on_standard_error(cli_a
     assert "line 20: invalid_field" in found.stderr
 
 
+def test_assess_explains_itself_on_demand(cli_alone: Cli, file: str) -> None:
+    """Spans of the job's own text, known cases with reasons, and the margin; without the option none of it."""
+    found = cli_alone("assess", "--explain", file)
+    assert found.exit_code == 0
+    lines = [json.loads(line) for line in found.stdout.splitlines()]
+    told = lines[0]["explanation"]
+    assert "warfarin" in told["spans"][0]["text"]
+    assert len(told["nearest_cases"]) == 3
+    assert told["margin"] == pytest.approx(told["p_high"] - told["threshold"], abs=2e-4)
+    assert all("explanation" in line for line in lines)
+
+
 def test_assess_needs_neither_celery_nor_long(cli_alone: Cli) -> None:
     """It starts without Celery and without the tokenizer's vocabulary."""
     began = time.monotonic()

@@ -275,7 +275,7 @@ def open_core(
 
 @cache
 def _assessors() -> Sequence[Assessor]:
-    return load_assessors()
+    return load_assessors(20)
 
 
 def _limit_lock_waits(connection: Any) -> None:

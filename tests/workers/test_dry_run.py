@@ -25,9 +25,9 @@ EXAMPLES = Path(__file__).parents[2] / "examples" / "mixed_bulk.jsonl"
 @pytest.mark.no_cover
 def test_it_decides_each_job_as_live_planning_does(runtime: Runtime) -> None:
     """The same lines, instant and reach: decisions, parked jobs and the held amount are equal, line by line."""
-    # Half the examples would do; every fourth keeps it short, and a budget parks some of them.
-    lines: list[str] = EXAMPLES.read_text("utf-8").splitlines()[::4]
-    budget_pico = 10**12
+    # Every sixteenth of the examples keeps it short, and a budget parks some of them.
+    lines: list[str] = EXAMPLES.read_text("utf-8").splitlines()[::16]
+    budget_pico = 10**12 // 4
     take_in(runtime, "b", lines, budget_pico=budget_pico)
     plan_batch(runtime, "b")
     with runtime.engine.connect() as connection:

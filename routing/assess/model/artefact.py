@@ -27,7 +27,7 @@ FILES = ("pieces.model", "characters.json", "words.q4", "encoder.onnx", "glance.
 
 @dataclass(frozen=True)
 class Artefact:
-    """The trained model as it lies in ``folder``. Its parts are read when first needed: the encoder takes the longest."""
+    """The trained model as it lies in ``folder``. Each part is read when it is first needed."""
 
     folder: Traversable
 

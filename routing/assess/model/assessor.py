@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from routing.assess.model.artefact import Artefact
 from routing.assess.model.card import evidence, margin
 from routing.assess.model.encoder import Scores
+from routing.assess.model.explaining import Explanation, explain
 from routing.assess.model.glance import features
-from routing.assess.model.pieces import READ_AT_MOST
+from routing.assess.model.pieces import READ_AT_MOST, WINDOW, window
 from routing.assess.model.windows import windows
 from routing.assess.rules import RuleAssessor
 from routing.assessment import Assessment, Reason
@@ -22,6 +23,13 @@ from schemas.vocabulary import Domain, Stakes
 
 #: From this ``p_high`` of the rules on a person is at risk by the very words: no score outweighs that.
 _GRAVE = 0.97
+#: The least ``p_high`` that is high where the rules find that the system message sets a routine frame for its rows.
+_ROUTINE = 0.5
+#: What the rules give as their reason when none of them speaks.
+_UNSAID = "default"
+#: System messages whose reading is kept; templates are few and rows many.
+_FRAMES = 1_000
+_NO_FACTS = JobFacts.model_validate({})
 _LEVELS = tuple(Stakes)
 _DOMAINS = tuple(Domain)
 
@@ -52,6 +60,7 @@ class TrainedAssessor:
 
     def __init__(self, rules: RuleAssessor, artefact: Artefact, miss_per_thousand: int) -> None:
         self._rules, self._artefact = rules, artefact
+        self._frames: dict[tuple[int, ...], Floats] = {}
         self._threshold = artefact.card.threshold(miss_per_thousand)
         self._version = f"{rules.version}+{artefact.version}@{miss_per_thousand}"
 
@@ -68,6 +77,11 @@ class TrainedAssessor:
             found[i] = each
         return [replace(each, assessor=self._version) for each in found if each is not None]
 
+    def explain(self, prompt: Prompt) -> Explanation:
+        """The model's part in detail, for a person; see ``explaining``."""
+        rules = self._rules.assess([(prompt, _NO_FACTS)])[0]
+        return explain(prompt, rules, self._artefact, self._threshold)
+
     def read(self, prompt: Prompt, rules: Assessment) -> Read:
         """Cut a prompt into pieces and glance at them."""
         system, asked = self._artefact.vocabulary.parts(prompt)
@@ -77,10 +91,10 @@ class TrainedAssessor:
         card, rules = self._artefact.card, read.rules
         if rules.p_high >= _GRAVE:
             return rules
-        if read.margin >= card.sure_high:
+        if read.margin >= card.sure_high and len(read.asked) <= WINDOW:  # of a document the words are not the ask's
             says = "its words alone are those of requests of high stakes"
             return _found(rules, Stakes.HIGH, max(rules.p_high, 0.9), 0.0, Reason("model.glance", "stakes", says))
-        if read.margin <= card.sure_low and rules.stakes is not Stakes.HIGH and not read.unread:
+        if read.margin <= card.sure_low and _least(rules) is Stakes.LOW and not read.unread:
             says = "its words alone are those of routine requests"
             return _found(rules, Stakes.LOW, min(rules.p_high, 0.02), 0.9, Reason("model.glance", "stakes", says))
         return None
@@ -88,26 +102,42 @@ class TrainedAssessor:
     def _judged(self, reads: Sequence[Read]) -> list[Assessment]:
         if not reads:
             return []
+        frames = self._framed(reads)
         cut = [windows(read.system, read.asked, self._artefact.glance) for read in reads]
         scores = self._artefact.encoder.scores([window for each in cut for window in each])
         similar = self._artefact.cases.similarity(scores.vectors)
         found, start = [], 0
-        for read, each in zip(reads, cut, strict=True):
-            found.append(self._weighed(read, scores, range(start, start + len(each)), similar))
+        for read, frame, each in zip(reads, frames, cut, strict=True):
+            found.append(self._weighed(read, frame, scores, range(start, start + len(each)), similar))
             start += len(each)
         return found
 
-    def _weighed(self, read: Read, scores: Scores, rows: range, similar: Floats) -> Assessment:
+    def _framed(self, reads: Sequence[Read]) -> list[Floats | None]:
+        """The encoder's logits of each job's system message alone, read once for all rows that share it."""
+        asked = dict.fromkeys(tuple(read.system) for read in reads if read.system)
+        new = [system for system in asked if system not in self._frames]
+        if len(self._frames) + len(new) > _FRAMES:
+            self._frames.clear()
+            new = list(asked)
+        if new:
+            scores = self._artefact.encoder.scores([window(system, []) for system in new])
+            self._frames.update(zip(new, scores.stakes, strict=True))
+        return [self._frames[tuple(read.system)] if read.system else None for read in reads]
+
+    def _weighed(self, read: Read, frame: Floats | None, scores: Scores, rows: range, similar: Floats) -> Assessment:
         """The gravest of a job's windows decides; one that is far from all known cases means the next higher level."""
         card = self._artefact.card
         chances = [
-            card.probabilities(evidence(scores.stakes[row], read.glance, read.rules.p_high, read.rules.p_low))
+            card.probabilities(evidence(scores.stakes[row], frame, read.glance, read.rules.p_high, read.rules.p_low))
             for row in rows
         ]
         gravest = max(range(len(chances)), key=lambda i: chances[i][2])
         p_low, _, p_high = chances[gravest]
-        level = Stakes.HIGH if p_high >= self._threshold else Stakes.LOW if p_low >= card.low_from else Stakes.MEDIUM
-        says = f"the model gives {p_high:.0%} to high and {p_low:.0%} to low; from {self._threshold:.0%} on it is high"
+        routine = read.rules.stakes is Stakes.LOW and bool(read.prompt.system)
+        threshold = max(self._threshold, _ROUTINE) if routine else self._threshold
+        level = Stakes.HIGH if p_high >= threshold else Stakes.LOW if p_low >= card.low_from else Stakes.MEDIUM
+        level = max(level, Stakes.MEDIUM if _least(read.rules) is not Stakes.LOW else Stakes.LOW, key=lambda s: s.rank)
+        says = f"the model gives {p_high:.0%} to high and {p_low:.0%} to low; from {threshold:.0%} on it is high"
         reasons = [Reason("model.read", "stakes", says)]
         far = float(similar[rows.start]) < card.known
         if (far or read.unread) and level is not Stakes.HIGH:
@@ -117,6 +147,12 @@ class TrainedAssessor:
         domain = _DOMAINS[int(scores.domain[rows.start + gravest].argmax())]
         why_domain = Reason("domain.model", "domain", f"the model's reading is {domain.value.replace('_', ' ')}")
         return _found(replace(read.rules, domain=domain), level, p_high, p_low, *reasons, domain=why_domain)
+
+
+def _least(rules: Assessment) -> Stakes:
+    """The level that the rules alone vouch for; low where they only know nothing better to say than medium."""
+    unsaid = rules.stakes is Stakes.MEDIUM and any(reason.code == _UNSAID for reason in rules.reasons)
+    return Stakes.LOW if unsaid else rules.stakes
 
 
 def _found(

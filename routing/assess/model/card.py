@@ -72,15 +72,25 @@ class Card:
 
 
 def evidence(
-    encoder: NDArray[np.float32], glance: NDArray[np.float32], rules_high: float, rules_low: float
+    encoder: NDArray[np.float32],
+    frame: NDArray[np.float32] | None,
+    glance: NDArray[np.float32],
+    rules_high: float,
+    rules_low: float,
 ) -> tuple[float, ...]:
-    """What is weighed: log-probabilities by encoder and glance, and what the rules make of it."""
+    """What is weighed: log-probabilities by the encoder of the whole and of the system message alone (``frame``: what
+    all rows of a template share; None where there is none), by the glance, and what the rules make of it.
+    """
     return (
         *_log_probabilities(encoder),
+        *(_NO_FRAME if frame is None else _log_probabilities(frame)),
         *_log_probabilities(glance),
         math.log((rules_high + 0.02) / (1.02 - rules_high)),
         rules_low,
     )
+
+
+_NO_FRAME = (math.log(1 / 3),) * 3
 
 
 def margin(glance: NDArray[np.float32]) -> float:

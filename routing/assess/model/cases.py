@@ -38,4 +38,5 @@ class Cases:
     def nearest(self, vector: Floats, count: int) -> list[Near]:
         """The ``count`` nearest cases of one vector, nearest first."""
         similar = self._vectors @ (vector / np.linalg.norm(vector))
-        return [Near(*self._described[i], float(similar[i])) for i in np.argsort(-similar)[:count]]
+        best = ((self._described[i], float(similar[i])) for i in np.argsort(-similar)[:count])
+        return [Near(name, stakes, why, similarity) for (name, stakes, why), similarity in best]

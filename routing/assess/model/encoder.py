@@ -1,8 +1,10 @@
-"""The trained encoder: windows of pieces in, the scores of its heads out. ONNX on the CPU, one thread."""
+"""The trained encoder: windows of pieces in, the scores of its heads out. ONNX on the CPU."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,9 +13,8 @@ from numpy.typing import NDArray
 
 from routing.assess.model.words import Words
 
-_PAD = 1
-#: Windows that are computed together; more only needs more memory.
-_BATCH = 16
+#: Windows that are computed side by side, each on a core of its own.
+_THREADS = 4
 
 Floats = NDArray[np.float32]
 
@@ -30,27 +31,24 @@ class Scores:
 
 
 class Encoder:
-    """Computes scores. Windows are sorted by length, so that short ones don't wait for long ones."""
+    """Computes scores, a window at a time: activations are rounded by the greatest of them, so that the scores of
+    windows computed together would depend on one another."""
 
     def __init__(self, graph: bytes, words: Words) -> None:
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1  # workers are processes: a core each
+        options.intra_op_num_threads = options.inter_op_num_threads = 1  # windows are shared out, not matrices
         options.log_severity_level = 3
         self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
         self._words = words
+        self._threads = ThreadPoolExecutor(min(_THREADS, os.cpu_count() or 1), "encoder")
 
     def scores(self, windows: Sequence[Sequence[int]]) -> Scores:
         """The scores of each window, in order. There must be one at least."""
-        order = sorted(range(len(windows)), key=lambda i: len(windows[i]))
-        found: list[list[Floats]] = [[] for _ in range(5)]
-        for start in range(0, len(order), _BATCH):
-            batch = [windows[i] for i in order[start : start + _BATCH]]
-            ids = np.full((len(batch), max(map(len, batch))), _PAD)
-            for row, pieces in enumerate(batch):
-                ids[row, : len(pieces)] = pieces
-            given = {"embedded": self._words.rows(ids), "present": ids != _PAD}
-            for part, values in zip(found, self._session.run(None, given), strict=True):
-                part.append(values)
-        back = np.argsort(order)
-        stakes, domain, data, complexity, vectors = (np.concatenate(part)[back] for part in found)
+        found = list(self._threads.map(self._one, [np.asarray([window]) for window in windows]))
+        stakes, domain, data, complexity, vectors = (np.concatenate(part) for part in zip(*found, strict=True))
         return Scores(stakes, domain, data, complexity, vectors)
+
+    def _one(self, ids: NDArray[np.int64]) -> list[Floats]:
+        given = {"embedded": self._words.rows(ids), "present": np.ones(ids.shape, np.bool_)}
+        found: list[Floats] = self._session.run(None, given)
+        return found

@@ -51,6 +51,13 @@ def window(system: Sequence[int], asked: Sequence[int]) -> list[int]:
     return [START, *([*system, END] if system else []), *asked, END]
 
 
+def left_out(system: Sequence[int], asked: Sequence[int]) -> tuple[int, int]:
+    """From where to where a window of both leaves out the turns; the same number twice where it has them whole."""
+    room = WINDOW - 3 - min(len(system), max(_SYSTEM_AT_LEAST, WINDOW - 3 - len(asked)))
+    first = int(room * _ASK_HEAD)
+    return (0, 0) if len(asked) <= room else (first, len(asked) - (room - first))
+
+
 def ends(pieces: Sequence[int], count: int, head: float) -> list[int]:
     """At most ``count`` pieces: the share ``head`` of them from the beginning, the others from the end."""
     if len(pieces) <= count:

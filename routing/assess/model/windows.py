@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from routing.assess.model.card import margin
 from routing.assess.model.glance import Glance, features
-from routing.assess.model.pieces import WINDOW, window
+from routing.assess.model.pieces import left_out, window
 
 #: Windows into the middle of a long text; the glance reads all of it and says which.
 _MIDDLE = 2
@@ -15,11 +15,9 @@ _HEAD, _TAIL = 30, 14
 
 
 def windows(system: Sequence[int], asked: Sequence[int], glance: Glance) -> list[list[int]]:
-    """One window, and for a text longer than that up to two more: head, a stretch of the middle, and tail."""
+    """One window, and for turns longer than that up to two more: head, a stretch of what it leaves out, and tail."""
     first = window(system, asked)
-    if len(asked) + len(system) + 3 <= WINDOW:
-        return [first]
-    starts = range(_HEAD, max(_HEAD + 1, len(asked) - _TAIL), _STRETCH - _OVERLAP)
-    stretches = [asked[start : start + _STRETCH] for start in starts]
+    head, tail = left_out(system, asked)
+    stretches = [asked[start : min(start + _STRETCH, tail)] for start in range(head, tail, _STRETCH - _OVERLAP)]
     gravest = sorted(stretches, key=lambda s: -margin(glance.score(features([], s))))[:_MIDDLE]
     return [first, *(window(system, [*asked[:_HEAD], *stretch, *asked[-_TAIL:]]) for stretch in gravest)]

@@ -1,0 +1,1 @@
+"""The parts of ``./dev bench stakes``: what is measured, on what, and the page and charts that show it."""
