@@ -113,16 +113,20 @@ class TrainedAssessor:
         return found
 
     def _framed(self, reads: Sequence[Read]) -> list[Floats | None]:
-        """The encoder's logits of each job's system message alone, read once for all rows that share it."""
-        asked = dict.fromkeys(tuple(read.system) for read in reads if read.system)
-        new = [system for system in asked if system not in self._frames]
-        if len(self._frames) + len(new) > _FRAMES:
-            self._frames.clear()
-            new = list(asked)
+        """The encoder's logits of each job's system message alone, read once for all rows that share it.
+
+        Threads share what is kept, so a call looks everything up in a mapping of its own.
+        """
+        systems = dict.fromkeys(tuple(read.system) for read in reads if read.system)
+        known = {system: found for system in systems if (found := self._frames.get(system)) is not None}
+        new = [system for system in systems if system not in known]
         if new:
             scores = self._artefact.encoder.scores([window(system, []) for system in new])
-            self._frames.update(zip(new, scores.stakes, strict=True))
-        return [self._frames[tuple(read.system)] if read.system else None for read in reads]
+            known.update(zip(new, scores.stakes, strict=True))
+        if len(self._frames) + len(new) > _FRAMES:
+            self._frames = {}
+        self._frames.update(known)
+        return [known.get(tuple(read.system)) for read in reads]
 
     def _weighed(self, read: Read, frame: Floats | None, scores: Scores, rows: range, similar: Floats) -> Assessment:
         """The gravest of a job's windows decides; one that is far from all known cases means the next higher level."""

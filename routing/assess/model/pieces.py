@@ -35,7 +35,7 @@ class Vocabulary:
         if len(text) > READ_AT_MOST:
             text = text[: READ_AT_MOST // 2] + " " + text[-READ_AT_MOST // 2 :]
         plain = _SPACES.sub(" ", text.translate(self._characters)).strip()
-        pieces: list[int] = self._processor.encode(plain)
+        pieces: list[int] = self._processor.encode(plain.encode("utf-8", "replace").decode())  # lone surrogates
         return pieces
 
     def parts(self, prompt: Prompt) -> tuple[list[int], list[int]]:

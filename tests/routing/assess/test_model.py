@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from routing.assess.model.card import Card, Point
 from routing.assess.model.pieces import END, START, WINDOW, ends, window
 from routing.assess.model.windows import windows
 from routing.assess.model.words import Words
+from routing.prompt import Prompt
 from schemas.vocabulary import Domain, Stakes
 from tests.routing.assess.prompts import FACTS, prompt
 
@@ -69,6 +71,33 @@ def test_the_finding_does_not_depend_on_the_company_it_is_in() -> None:
     texts = [*GRAVE, *ROUTINE, "a" * 5000]
     together = assessor().assess([(prompt(text), FACTS) for text in texts])
     assert together == [assessor().assess([(prompt(text), FACTS)])[0] for text in texts]
+
+
+@pytest.mark.parametrize("text", ["", " ", "\ud800 lone", "\x00\x01", "🍄" * 500, "x" * 300_000, "\n" * 5_000])
+def test_odd_texts_are_assessed_all_the_same(text: str) -> None:
+    """Without a crash, also by the explanation, and what is too long to be read is not low."""
+    found = assessor().assess([(prompt(text), FACTS)])[0]
+    assert 0 <= found.p_high <= 1
+    assert found.p_low <= 1 - found.p_high + 1e-9
+    assert assessor().explain(prompt(text)).as_json()["threshold"] > 0
+    if len(text) > 100_000:
+        assert found.stakes is not Stakes.LOW
+
+
+def test_a_request_without_a_user_is_assessed() -> None:
+    """Only a system message, only an answer, or nothing at all."""
+    for turns, system in (((), "Tag the row."), ((("assistant", "Stop the insulin?"),), ""), ((), "")):
+        made = Prompt(system, turns, "", frozenset(), None, None, json_object=False)
+        assert assessor().assess([(made, FACTS)])[0].reasons
+        assert assessor().explain(made).spans == ()
+
+
+def test_threads_find_what_one_finds() -> None:
+    """System messages' readings are shared between threads, and thrown away when they are many."""
+    jobs = [(prompt(f"row {n}: my card is lost", f"Tag the row, list {n % 7}."), FACTS) for n in range(28)]
+    alone = assessor().assess(jobs)
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(assessor().assess, [jobs] * 4)) == [alone] * 4
 
 
 def test_a_long_text_is_read_in_its_middle_too() -> None:
