@@ -83,6 +83,7 @@ def train(examples: Sequence[Example], recipe: Recipe) -> dict[str, bytes]:
     windows = [window(*vocabulary.parts(each.prompt)) for each in shown]
     say(f"{len(training):,} examples to train on, {len(shown) - len(training):,} of them blurred as well")
     lower = Lower(base, LOWER_LAYERS).eval()
+    torch.manual_seed(recipe.seed)
     upper = Upper(base, LOWER_LAYERS, len(DOMAINS), len(DATA_CLASSES))
     fit(upper, lower_states(lower, words.rows, windows, say), shown, recipe, say)
     made["encoder.onnx"] = exported(Whole(lower, upper), base.width)
@@ -171,6 +172,8 @@ def _card(base: BaseModel, training: Sequence[Example], decides: Any, made: dict
 
 def write(made: dict[str, bytes], folder: Path) -> None:
     """Write the files into a folder of their own beside ``folder``, then put it in its place."""
+    if folder.exists() and any(folder.iterdir()) and not (folder / "card.json").exists():
+        raise SystemExit(f"{folder} holds something else than an artefact; name a new folder")
     new = folder.with_name(folder.name + ".new")
     shutil.rmtree(new, ignore_errors=True)
     new.mkdir(parents=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ from scipy.stats import beta
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold
 
+from routing.assess.model.assessor import GRAVE, ROUTINE, sets_routine
 from routing.assess.model.card import evidence, margin
 from routing.assess.model.encoder import Encoder
 from routing.assess.model.glance import features
@@ -72,36 +74,57 @@ def calibrated(given: Scored, similarity: NDArray[np.float32]) -> Mapping[str, A
     for inside, outside in GroupKFold(_FOLDS).split(x, y, groups):
         held[outside] = LogisticRegression(C=0.3, max_iter=1000).fit(x[inside], y[inside]).predict_proba(x[outside])
     joined = LogisticRegression(C=0.3, max_iter=1000).fit(x, y)
-    high = np.sort(held[y == 2, 2])
     margins = np.array([margin(row) for row in given.glance])
     not_high = np.array([rules.stakes is not Stakes.HIGH for rules in given.rules])
+    # None of the high ones may lie below, one in two hundred of the low ones above, and a step of caution.
+    sure_low = _lowest(margins[(y == 2) & not_high], 0) - _CAUTION
+    sure_high = _CAUTION - _lowest(-margins[y == 0], int((y == 0).sum()) // 200)
+    # Rows under the frames that training saw too prove nothing about other jobs.
+    counted = np.array([each.kind != "framed" for each in given.examples])
+    shipped = _as_decided(given, held[:, 2], margins <= sure_low, margins >= sure_high)
+    high = np.sort(shipped[(y == 2) & counted])
     return {
         "combine": {"weights": joined.coef_.tolist(), "bias": joined.intercept_.tolist()},
         "glance": {
-            # None of the high ones may lie below, one in two hundred of the low ones above, and a step of caution.
-            "sure_low": _lowest(margins[(y == 2) & not_high], 0) - _CAUTION,
-            "sure_high": _CAUTION - _lowest(-margins[y == 0], int((y == 0).sum()) // 200),
+            "sure_low": sure_low,
+            "sure_high": sure_high,
         },
         "points": [
-            {"miss_per_thousand": promise, "threshold": round(threshold(high, promise / 1000), 6)}
+            {"miss_per_thousand": promise, "threshold": math.floor(threshold(high, promise / 1000) * 1e6) / 1e6}
             for promise in PROMISES
             if threshold(high, promise / 1000) > 0
         ],
         "low_from": 0.5,
         "known": float(np.quantile(similarity, 0.005)),
         "calibration": {
-            "items": len(y),
-            "high": int((y == 2).sum()),
-            "expected_calibration_error": expected_calibration_error(held[:, 2], y == 2),
+            "items": int(counted.sum()),
+            "high": len(high),
+            "expected_calibration_error": expected_calibration_error(held[counted, 2], y[counted] == 2),
         },
     }
+
+
+def _as_decided(
+    given: Scored, chance: NDArray[np.float64], low: NDArray[np.bool_], high: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """The probabilities of high, 1 and 0 where the assessor doesn't hold them against the threshold at all."""
+    rows = zip(given.examples, given.rules, chance, low, high, strict=True)
+    return np.array([_one_decided(*row) for row in rows])
+
+
+def _one_decided(example: Example, rules: Assessment, chance: float, low: bool, high: bool) -> float:
+    if rules.p_high >= GRAVE or high:
+        return 1.0
+    missed = (low and rules.stakes is not Stakes.HIGH) or (sets_routine(example.prompt, rules) and chance < ROUTINE)
+    return 0.0 if missed else chance
 
 
 def threshold(high: NDArray[np.float64], share: float) -> float:
     """The greatest threshold of which it is sure at 95 % that it misses no more than ``share`` of high-stakes jobs.
 
     ``high`` are the probabilities of jobs that are high, ascending. By Clopper and Pearson's exact binomial bound; 0
-    where even no miss among them doesn't prove that much.
+    where even no miss among them doesn't prove that much. It takes the jobs for independent, which those of one group
+    are only in part.
     """
     allowed = -1
     while allowed + 1 < len(high) and beta.ppf(_CONFIDENCE, allowed + 2, len(high) - allowed - 1) <= share:

@@ -22,9 +22,9 @@ from schemas.facts import JobFacts
 from schemas.vocabulary import Domain, Stakes
 
 #: From this ``p_high`` of the rules on a person is at risk by the very words: no score outweighs that.
-_GRAVE = 0.97
+GRAVE = 0.97
 #: The least ``p_high`` that is high where the rules find that the system message sets a routine frame for its rows.
-_ROUTINE = 0.5
+ROUTINE = 0.5
 #: What the rules give as their reason when none of them speaks.
 _UNSAID = "default"
 #: System messages whose reading is kept; templates are few and rows many.
@@ -36,7 +36,7 @@ _DOMAINS = tuple(Domain)
 Floats = NDArray[np.float32]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Read:
     """One job on its way: what the rules say, the pieces of both parts, and the glance's logits."""
 
@@ -52,7 +52,8 @@ class Read:
 
     @property
     def unread(self) -> bool:
-        return len(self.prompt.text) > READ_AT_MOST
+        """Whether it holds more than is read: pictures, or more text than the limit."""
+        return self.prompt.images > 0 or len(self.prompt.text) > READ_AT_MOST
 
 
 class TrainedAssessor:
@@ -80,7 +81,7 @@ class TrainedAssessor:
     def explain(self, prompt: Prompt) -> Explanation:
         """The model's part in detail, for a person; see ``explaining``."""
         rules = self._rules.assess([(prompt, _NO_FACTS)])[0]
-        return explain(prompt, rules, self._artefact, self._threshold)
+        return explain(prompt, rules, self._artefact, self._threshold_of(prompt, rules))
 
     def read(self, prompt: Prompt, rules: Assessment) -> Read:
         """Cut a prompt into pieces and glance at them."""
@@ -89,12 +90,13 @@ class TrainedAssessor:
 
     def _sure(self, read: Read) -> Assessment | None:
         card, rules = self._artefact.card, read.rules
-        if rules.p_high >= _GRAVE:
+        if rules.p_high >= GRAVE:
             return rules
         if read.margin >= card.sure_high and len(read.asked) <= WINDOW:  # of a document the words are not the ask's
             says = "its words alone are those of requests of high stakes"
             return _found(rules, Stakes.HIGH, max(rules.p_high, 0.9), 0.0, Reason("model.glance", "stakes", says))
-        if read.margin <= card.sure_low and _least(rules) is Stakes.LOW and not read.unread:
+        settled = read.margin <= card.sure_low and len(read.asked) <= WINDOW  # padding would buy certainty
+        if settled and _least(rules) is Stakes.LOW and not read.unread:
             says = "its words alone are those of routine requests"
             return _found(rules, Stakes.LOW, min(rules.p_high, 0.02), 0.9, Reason("model.glance", "stakes", says))
         return None
@@ -117,16 +119,18 @@ class TrainedAssessor:
 
         Threads share what is kept, so a call looks everything up in a mapping of its own.
         """
-        systems = dict.fromkeys(tuple(read.system) for read in reads if read.system)
-        known = {system: found for system in systems if (found := self._frames.get(system)) is not None}
-        new = [system for system in systems if system not in known]
+        heads = [tuple(window(read.system, [])) if read.system else () for read in reads]
+        known = {head: found for head in heads if (found := self._frames.get(head)) is not None}
+        new = [head for head in dict.fromkeys(heads) if head and head not in known]
         if new:
-            scores = self._artefact.encoder.scores([window(system, []) for system in new])
-            known.update(zip(new, scores.stakes, strict=True))
+            known.update(zip(new, self._artefact.encoder.scores(new).stakes, strict=True))
         if len(self._frames) + len(new) > _FRAMES:
             self._frames = {}
         self._frames.update(known)
-        return [known.get(tuple(read.system)) for read in reads]
+        return [known.get(head) for head in heads]
+
+    def _threshold_of(self, prompt: Prompt, rules: Assessment) -> float:
+        return max(self._threshold, ROUTINE) if sets_routine(prompt, rules) else self._threshold
 
     def _weighed(self, read: Read, frame: Floats | None, scores: Scores, rows: range, similar: Floats) -> Assessment:
         """The gravest of a job's windows decides; one that is far from all known cases means the next higher level."""
@@ -137,8 +141,7 @@ class TrainedAssessor:
         ]
         gravest = max(range(len(chances)), key=lambda i: chances[i][2])
         p_low, _, p_high = chances[gravest]
-        routine = read.rules.stakes is Stakes.LOW and bool(read.prompt.system)
-        threshold = max(self._threshold, _ROUTINE) if routine else self._threshold
+        threshold = self._threshold_of(read.prompt, read.rules)
         level = Stakes.HIGH if p_high >= threshold else Stakes.LOW if p_low >= card.low_from else Stakes.MEDIUM
         level = max(level, Stakes.MEDIUM if _least(read.rules) is not Stakes.LOW else Stakes.LOW, key=lambda s: s.rank)
         says = f"the model gives {p_high:.0%} to high and {p_low:.0%} to low; from {threshold:.0%} on it is high"
@@ -146,11 +149,16 @@ class TrainedAssessor:
         far = float(similar[rows.start]) < card.known
         if (far or read.unread) and level is not Stakes.HIGH:
             level = _LEVELS[level.rank + 1]
-            why = "unlike all it was trained on" if far else "longer than what is read"
+            why = "unlike all it was trained on" if far else "holds more than is read"
             reasons.append(Reason("model.abstains", "stakes", f"{why}, so the next higher level holds"))
         domain = _DOMAINS[int(scores.domain[rows.start + gravest].argmax())]
         why_domain = Reason("domain.model", "domain", f"the model's reading is {domain.value.replace('_', ' ')}")
         return _found(replace(read.rules, domain=domain), level, p_high, p_low, *reasons, domain=why_domain)
+
+
+def sets_routine(prompt: Prompt, rules: Assessment) -> bool:
+    """Whether the rules find that the system message sets a routine frame for its rows."""
+    return rules.stakes is Stakes.LOW and bool(prompt.system)
 
 
 def _least(rules: Assessment) -> Stakes:

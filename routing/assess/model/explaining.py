@@ -21,7 +21,7 @@ _TRIED = 16
 _SHOWN = 3
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Span:
     """A stretch of the last user message, in characters, and how much its absence lowers ``p_high``."""
 

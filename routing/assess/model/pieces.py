@@ -18,7 +18,7 @@ READ_AT_MOST = 60_000
 START, END = 0, 2
 #: Pieces in one window, with the marks around and between its parts.
 WINDOW = 112
-_SYSTEM_AT_LEAST = 40
+SYSTEM_AT_LEAST = 40
 _SYSTEM_HEAD, _ASK_HEAD = 0.65, 0.6
 _SPACES = re.compile(r"\s+")
 
@@ -46,14 +46,14 @@ class Vocabulary:
 def window(system: Sequence[int], asked: Sequence[int]) -> list[int]:
     """One window of both: of what is too long the head and the tail, where asks stand."""
     room = WINDOW - 3
-    system = ends(system, max(_SYSTEM_AT_LEAST, room - len(asked)), _SYSTEM_HEAD)
+    system = ends(system, max(SYSTEM_AT_LEAST, room - len(asked)), _SYSTEM_HEAD)
     asked = ends(asked, room - len(system), _ASK_HEAD)
     return [START, *([*system, END] if system else []), *asked, END]
 
 
 def left_out(system: Sequence[int], asked: Sequence[int]) -> tuple[int, int]:
     """From where to where a window of both leaves out the turns; the same number twice where it has them whole."""
-    room = WINDOW - 3 - min(len(system), max(_SYSTEM_AT_LEAST, WINDOW - 3 - len(asked)))
+    room = WINDOW - 3 - min(len(system), max(SYSTEM_AT_LEAST, WINDOW - 3 - len(asked)))
     first = int(room * _ASK_HEAD)
     return (0, 0) if len(asked) <= room else (first, len(asked) - (room - first))
 

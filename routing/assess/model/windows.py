@@ -6,18 +6,18 @@ from collections.abc import Sequence
 
 from routing.assess.model.card import margin
 from routing.assess.model.glance import Glance, features
-from routing.assess.model.pieces import left_out, window
+from routing.assess.model.pieces import SYSTEM_AT_LEAST, WINDOW, left_out, window
 
 #: Windows into the middle of a long text; the glance reads all of it and says which.
 _MIDDLE = 2
-_STRETCH, _OVERLAP = 60, 15
-_HEAD, _TAIL = 30, 14
+_HEAD, _TAIL, _OVERLAP = 15, 9, 12
 
 
 def windows(system: Sequence[int], asked: Sequence[int], glance: Glance) -> list[list[int]]:
     """One window, and for turns longer than that up to two more: head, a stretch of what it leaves out, and tail."""
     first = window(system, asked)
     head, tail = left_out(system, asked)
-    stretches = [asked[start : min(start + _STRETCH, tail)] for start in range(head, tail, _STRETCH - _OVERLAP)]
+    size = WINDOW - 3 - min(len(system), SYSTEM_AT_LEAST) - _HEAD - _TAIL
+    stretches = [asked[start : min(start + size, tail)] for start in range(head, tail, size - _OVERLAP)]
     gravest = sorted(stretches, key=lambda s: -margin(glance.score(features([], s))))[:_MIDDLE]
     return [first, *(window(system, [*asked[:_HEAD], *stretch, *asked[-_TAIL:]]) for stretch in gravest)]
