@@ -23,7 +23,7 @@ from schemas.vocabulary import Domain, Stakes
 
 #: From this ``p_high`` of the rules on a person is at risk by the very words: no score outweighs that.
 GRAVE = 0.97
-#: The least ``p_high`` that is high where the rules find that the system message sets a routine frame for its rows.
+#: The least ``p_high`` that is high where the rules find a row under a system message routine.
 ROUTINE = 0.5
 #: What the rules give as their reason when none of them speaks.
 _UNSAID = "default"
@@ -157,7 +157,7 @@ class TrainedAssessor:
 
 
 def sets_routine(prompt: Prompt, rules: Assessment) -> bool:
-    """Whether the rules find that the system message sets a routine frame for its rows."""
+    """Whether there is a system message and the rules find the whole low; they don't say which of the two made it so."""
     return rules.stakes is Stakes.LOW and bool(prompt.system)
 
 

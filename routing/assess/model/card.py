@@ -65,7 +65,7 @@ class Card:
     def threshold(self, miss_per_thousand: int) -> float:
         """The least ``p_high`` that counts as high, for a promise that is no weaker than the one asked for.
 
-        Where no point is strict enough, everything counts as high (0).
+        Where no point is strict enough it is 0: all that the encoder reads counts as high, but for routine rows.
         """
         fit = [p.threshold for p in self.points if p.miss_per_thousand <= miss_per_thousand]
         return max(fit) if fit else 0.0
