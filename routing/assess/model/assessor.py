@@ -157,7 +157,7 @@ class TrainedAssessor:
 
 
 def sets_routine(prompt: Prompt, rules: Assessment) -> bool:
-    """Whether there is a system message and the rules find the whole low; they don't say which of the two made it so."""
+    """Whether there is a system message and the rules find the whole low; which of the two made it so is not asked."""
     return rules.stakes is Stakes.LOW and bool(prompt.system)
 
 
