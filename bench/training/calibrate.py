@@ -108,15 +108,15 @@ def _as_decided(
     given: Scored, chance: NDArray[np.float64], low: NDArray[np.bool_], high: NDArray[np.bool_]
 ) -> NDArray[np.float64]:
     """The probabilities of high, 1 and 0 where the assessor doesn't hold them against the threshold at all."""
-    rows = zip(given.examples, given.rules, chance, low, high, strict=True)
-    return np.array([_one_decided(*row) for row in rows])
-
-
-def _one_decided(example: Example, rules: Assessment, chance: float, low: bool, high: bool) -> float:
-    if rules.p_high >= GRAVE or high:
-        return 1.0
-    missed = (low and rules.stakes is not Stakes.HIGH) or (sets_routine(example.prompt, rules) and chance < ROUTINE)
-    return 0.0 if missed else chance
+    assessor = RuleAssessor()
+    decided = chance.copy()
+    for i, (example, rules) in enumerate(zip(given.examples, given.rules, strict=True)):
+        routine = chance[i] < ROUTINE and sets_routine(example.prompt, rules, assessor)
+        if rules.p_high >= GRAVE or high[i]:
+            decided[i] = 1.0
+        elif routine or (low[i] and rules.stakes is not Stakes.HIGH):
+            decided[i] = 0.0
+    return decided
 
 
 def threshold(high: NDArray[np.float64], share: float) -> float:

@@ -23,7 +23,7 @@ from schemas.vocabulary import Domain, Stakes
 
 #: From this ``p_high`` of the rules on a person is at risk by the very words: no score outweighs that.
 GRAVE = 0.97
-#: The least ``p_high`` that is high where the rules find a row under a system message routine.
+#: The least ``p_high`` that is high where the system message sets a routine frame for its rows.
 ROUTINE = 0.5
 #: What the rules give as their reason when none of them speaks.
 _UNSAID = "default"
@@ -130,7 +130,7 @@ class TrainedAssessor:
         return [known.get(head) for head in heads]
 
     def _threshold_of(self, prompt: Prompt, rules: Assessment) -> float:
-        return max(self._threshold, ROUTINE) if sets_routine(prompt, rules) else self._threshold
+        return max(self._threshold, ROUTINE) if sets_routine(prompt, rules, self._rules) else self._threshold
 
     def _weighed(self, read: Read, frame: Floats | None, scores: Scores, rows: range, similar: Floats) -> Assessment:
         """The gravest of a job's windows decides; one that is far from all known cases means the next higher level."""
@@ -156,9 +156,15 @@ class TrainedAssessor:
         return _found(replace(read.rules, domain=domain), level, p_high, p_low, *reasons, domain=why_domain)
 
 
-def sets_routine(prompt: Prompt, rules: Assessment) -> bool:
-    """Whether there is a system message and the rules find the whole low; which of the two made it so is not asked."""
-    return rules.stakes is Stakes.LOW and bool(prompt.system)
+def sets_routine(prompt: Prompt, found: Assessment, rules: RuleAssessor) -> bool:
+    """Whether the system message sets a routine frame: the rules find the whole low, and it alone as well.
+
+    A row's own words don't earn that: they would talk its stakes down.
+    """
+    if found.stakes is not Stakes.LOW or not prompt.system:
+        return False
+    alone = replace(prompt, turns=(), last_user="")
+    return rules.assess([(alone, _NO_FACTS)])[0].stakes is Stakes.LOW
 
 
 def _least(rules: Assessment) -> Stakes:

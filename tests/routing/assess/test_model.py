@@ -13,6 +13,7 @@ import pytest
 
 from routing.assess import RuleAssessor, TrainedAssessor
 from routing.assess.model.artefact import FILES, Artefact, shipped
+from routing.assess.model.assessor import sets_routine
 from routing.assess.model.card import Card, Point
 from routing.assess.model.pieces import END, START, WINDOW, ends, window
 from routing.assess.model.windows import windows
@@ -71,6 +72,17 @@ def test_the_finding_does_not_depend_on_the_company_it_is_in() -> None:
     texts = [*GRAVE, *ROUTINE, "a" * 5000]
     together = assessor().assess([(prompt(text), FACTS) for text in texts])
     assert together == [assessor().assess([(prompt(text), FACTS)])[0] for text in texts]
+
+
+def test_only_the_system_message_sets_a_routine_frame() -> None:
+    """A row full of routine words under a general system message doesn't raise what it takes to be high."""
+    rules, row = RuleAssessor(), "Tag this review as positive or negative: 'Lovely sofa.'"
+    for system, routine in (
+        ("You are a helpful assistant.", False),
+        ("Tag each review as positive or negative.", True),
+    ):
+        made = prompt(row, system)
+        assert sets_routine(made, rules.assess([(made, FACTS)])[0], rules) is routine
 
 
 @pytest.mark.parametrize("text", ["", " ", "\ud800 lone", "\x00\x01", "🍄" * 500, "x" * 300_000, "\n" * 5_000])
